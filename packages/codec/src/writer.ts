@@ -1,0 +1,147 @@
+// A growing byte buffer and the data types of MQTT 5.0 section 1.5. One connection collects in it what one turn sends.
+import { EMPTY, viewOf } from "./bytes.ts";
+import { UsageError } from "./errors.ts";
+import { encodeUtf8 } from "./utf8.ts";
+import { MAX_VARINT } from "./varint.ts";
+
+const FIRST_CAPACITY_BYTES = 512;
+const KEPT_CAPACITY_BYTES = 65_536;
+// Measured: `set` on a view costs 60 ns before it copies its first byte, the loop 1.6 ns a byte.
+const LOOP_BYTES = 36;
+
+/**
+ * `bytes[0, length)` is what was written; `bytes` is replaced when it grows. The number methods throw UsageError for
+ * values that do not fit, and have then written nothing.
+ */
+export class Writer {
+  bytes: Uint8Array = EMPTY;
+  length = 0;
+
+  /** Makes room for `count` further bytes. */
+  reserve(count: number): void {
+    const needed = this.length + count;
+    if (needed > this.bytes.length) this.#grow(needed);
+  }
+
+  /** Copies `source[start, end)`. */
+  append(source: Uint8Array, start: number, end: number): void {
+    const count = end - start;
+    this.reserve(count);
+    const { bytes, length } = this;
+    if (count > LOOP_BYTES) bytes.set(viewOf(source, start, end), length);
+    else for (let index = 0; index < count; index++) bytes[length + index] = source[start + index]!;
+    this.length = length + count;
+  }
+
+  u8(value: number): void {
+    if ((value & 0xff) !== value) throw outOfRange(value, 0xff);
+    this.reserve(1);
+    this.bytes[this.length++] = value;
+  }
+
+  u16(value: number): void {
+    if ((value & 0xffff) !== value) throw outOfRange(value, 0xffff);
+    this.reserve(2);
+    const { bytes, length } = this;
+    bytes[length] = value >>> 8;
+    bytes[length + 1] = value;
+    this.length = length + 2;
+  }
+
+  u32(value: number): void {
+    if (value >>> 0 !== value) throw outOfRange(value, 0xffffffff);
+    this.reserve(4);
+    const { bytes, length } = this;
+    bytes[length] = value >>> 24;
+    bytes[length + 1] = value >>> 16;
+    bytes[length + 2] = value >>> 8;
+    bytes[length + 3] = value;
+    this.length = length + 4;
+  }
+
+  /** A Variable Byte Integer in its shortest form. */
+  varint(value: number): void {
+    if ((value & MAX_VARINT) !== value) throw outOfRange(value, MAX_VARINT);
+    this.reserve(4);
+    const bytes = this.bytes;
+    let length = this.length;
+    let rest = value;
+    while (rest > 0x7f) {
+      bytes[length++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
+    }
+    bytes[length++] = rest;
+    this.length = length;
+  }
+
+  /** A Packet Identifier, 1 to 65,535. */
+  packetId(packetId: number): void {
+    if (packetId === 0) throw new UsageError("packet identifier 0 cannot be encoded");
+    this.u16(packetId);
+  }
+
+  /**
+   * A UTF-8 Encoded String.
+   *
+   * @throws UsageError over 65,535 bytes, for U+0000 and for lone surrogates.
+   */
+  string(text: string): void {
+    const units = text.length;
+    if (units > 0xffff) throw tooLong();
+    this.reserve(2 + 3 * units);
+    const { bytes, length } = this;
+    let position = length + 2;
+    for (let index = 0; index < units; index++) {
+      const unit = text.charCodeAt(index);
+      if (unit === 0 || unit > 0x7f) {
+        position = encodeUtf8(text, index, bytes, position);
+        break;
+      }
+      bytes[position++] = unit;
+    }
+    const count = position - length - 2;
+    if (count > 0xffff) throw tooLong();
+    bytes[length] = count >>> 8;
+    bytes[length + 1] = count;
+    this.length = position;
+  }
+
+  /** Binary Data: at most 65,535 bytes. */
+  binary(data: Uint8Array): void {
+    this.u16(data.length);
+    this.append(data, 0, data.length);
+  }
+
+  /** Hands over what was written, as an array of its own that later writes do not touch, and starts empty. */
+  take(): Uint8Array {
+    const { bytes, length } = this;
+    this.length = 0;
+    if (length === 0) return EMPTY;
+    // A small part of a large buffer is copied, so that the rest is not kept alive with it.
+    if (length < bytes.length >>> 1) return bytes.slice(0, length);
+    this.bytes = EMPTY;
+    return length === bytes.length ? bytes : bytes.subarray(0, length);
+  }
+
+  /** Forgets what was written. Keeps the buffer, unless it has become large. */
+  reset(): void {
+    this.length = 0;
+    if (this.bytes.length > KEPT_CAPACITY_BYTES) this.bytes = EMPTY;
+  }
+
+  #grow(needed: number): void {
+    const bytes = new Uint8Array(Math.max(needed, this.bytes.length * 2, FIRST_CAPACITY_BYTES));
+    if (this.length > 0) bytes.set(viewOf(this.bytes, 0, this.length));
+    this.bytes = bytes;
+  }
+}
+
+function outOfRange(value: number, maximum: number): UsageError {
+  return new UsageError(
+    `${String(value)} cannot be encoded; an integer from 0 to ${String(maximum)} is expected`,
+  );
+}
+
+function tooLong(): UsageError {
+  return new UsageError("a string of more than 65535 bytes cannot be encoded");
+}

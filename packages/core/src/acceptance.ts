@@ -1,0 +1,81 @@
+// Takes one message that its publisher may publish: checks space and limits, keeps it if it is retained, brings it to its
+// receivers, and says what the publisher is to be told and after which batch. Shared by PUBLISH, wills and applications.
+
+import { ReasonCode } from "@heirloom/codec";
+import type { Context } from "./context.ts";
+import type { FanOut } from "./fan-out.ts";
+import type { Log } from "./logs/log.ts";
+import type { Message } from "./message.ts";
+import type { RetainedMessages } from "./retained.ts";
+
+export class Acceptance {
+  readonly #context: Context;
+  readonly #fanOut: FanOut;
+  readonly #retained: RetainedMessages;
+  #waiting: (() => void)[] = [];
+  /** Whether the message accepted last has to be on disk before its publisher is told so. */
+  isStored = false;
+
+  constructor(context: Context, fanOut: FanOut, retained: RetainedMessages) {
+    this.#context = context;
+    this.#fanOut = fanOut;
+    this.#retained = retained;
+  }
+
+  /** Publishers that wait for room, by the policy "hold". */
+  get waitingCount(): number {
+    return this.#waiting.length;
+  }
+
+  /**
+   * Takes a message, or refuses it and changes nothing.
+   *
+   * `withReceipt`: a QoS 2 packet identifier goes to disk with it, so that nobody may see it before.
+   *
+   * @returns the reason code for the publisher: success, 0x10 or 0x97.
+   */
+  accept(message: Message, withReceipt: boolean): number {
+    const match = this.#fanOut.match(message.topicName);
+    this.isStored = message.retain || (message.qos > 0 && match.logs.length > 0);
+    if (this.isStored && !this.#hasSpace(message, match.logs)) {
+      this.#context.counters.refused++;
+      return ReasonCode.QUOTA_EXCEEDED;
+    }
+    const isSecret = message.qos === 2 && (withReceipt || this.isStored);
+    this.#fanOut.publish(message, match, isSecret ? this.#context.turn.batch() : 0);
+    if (message.retain) this.#retained.set(message);
+    const isMatched = match.recipients.length > 0 || match.logs.length > 0 || match.groups.length > 0;
+    return isMatched ? ReasonCode.SUCCESS : ReasonCode.NO_MATCHING_SUBSCRIBERS;
+  }
+
+  #hasSpace(message: Message, logs: readonly Log[]): boolean {
+    const { turn, limits } = this.#context;
+    if (turn.isFull) return false;
+    if (message.retain && message.payloadLength > 0 && this.#retained.isFull(message.topicName)) return false;
+    return limits.queuePolicy !== "refuse" || message.qos === 0 || !this.#isAnyFull(logs);
+  }
+
+  #isAnyFull(logs: readonly Log[]): boolean {
+    const { limits, turn } = this.#context;
+    return logs.some((log) => log.isFull(limits, turn.number));
+  }
+
+  /** By the policy "hold": a promise to wait for before `accept`, or `undefined` when there is room. */
+  room(topicName: string): Promise<void> | undefined {
+    if (this.#context.limits.queuePolicy !== "hold") return undefined;
+    return this.#isAnyFull(this.#fanOut.match(topicName).logs) ? this.#waitForRoom(topicName) : undefined;
+  }
+
+  async #waitForRoom(topicName: string): Promise<void> {
+    do {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    } while (this.#isAnyFull(this.#fanOut.match(topicName).logs));
+  }
+
+  /** Queues became shorter, or ended: publishers that wait look again. */
+  roomChanged(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+}

@@ -1,0 +1,299 @@
+// The broker: puts the parts together and drives them. Pure: bytes, time and the store come in from outside.
+//
+//   bytes -> connection -> handler -> acceptance -> fan-out -> logs, sessions, groups, retained
+//         -> turn: one batch to the store, one write to each connection
+
+import type { Packet } from "@heirloom/codec";
+import { PacketType, ReasonCode } from "@heirloom/codec";
+import { Acceptance } from "./acceptance.ts";
+import { Connection, type ConnectionHost } from "./connection.ts";
+import type { Context } from "./context.ts";
+import { Counters } from "./counters.ts";
+import { Deadline, Deadlines } from "./deadlines.ts";
+import { FanOut } from "./fan-out.ts";
+import { handlePuback, handlePubcomp, handlePubrec, handlePubrel } from "./handlers/acks.ts";
+import { handleAuth, handleConnect } from "./handlers/connect.ts";
+import { handleDisconnect } from "./handlers/disconnect.ts";
+import { handlePublish } from "./handlers/publish.ts";
+import { handleSubscribe } from "./handlers/subscribe.ts";
+import { handleUnsubscribe } from "./handlers/unsubscribe.ts";
+import { DEFAULT_LIMITS, type Limits, type Listener } from "./limits.ts";
+import { LocalOutlet, type MessageHandler } from "./local-client.ts";
+import { LogTable } from "./logs/log-table.ts";
+import { Message, type MessageFields } from "./message.ts";
+import type { Parts } from "./parts.ts";
+import type { Hooks } from "./ports/hooks.ts";
+import type { Observer } from "./ports/observer.ts";
+import type { Store } from "./ports/store.ts";
+import type { Transport } from "./ports/transport.ts";
+import type { World } from "./ports/world.ts";
+import { PublishEncoder } from "./publish-encoder.ts";
+import { Recovery } from "./recovery.ts";
+import { RetainedMessages } from "./retained.ts";
+import { PumpQueue } from "./sessions/pump-queue.ts";
+import type { Session } from "./sessions/session.ts";
+import { SessionTable } from "./sessions/session-table.ts";
+import { SubscriptionTable } from "./sessions/subscription-table.ts";
+import type { Subscription } from "./sessions/subscription.ts";
+import { Turn } from "./turn.ts";
+import type { ConnectionEnd } from "./wills.ts";
+
+/** Deadlines that one turn serves at most. */
+const DUE_PER_TURN = 1_000;
+/** How often logs are trimmed and queues cut to their limit. */
+const SWEEP_MS = 1_000;
+
+export interface BrokerOptions {
+  readonly store: Store;
+  readonly world: World;
+  readonly limits?: Partial<Limits>;
+  readonly hooks?: Hooks;
+  readonly observer?: Observer;
+  /** The store failed for good: the process has to stop at once. Nothing is acknowledged any more. */
+  readonly storeFailed?: (error: Error) => void;
+}
+
+/** A subscription of the application itself. */
+export interface LocalSubscription {
+  unsubscribe(): void;
+}
+
+export class Broker implements ConnectionHost {
+  readonly counters: Counters = new Counters();
+  readonly limits: Limits;
+  readonly #context: Context;
+  readonly #parts: Parts;
+  readonly #options: BrokerOptions;
+  readonly #connections = new Set<Connection>();
+  readonly #sweep: Deadline = new Deadline(() => this.#sweepNow(true));
+  #isOpen = false;
+  #localClients = 0;
+
+  constructor(options: BrokerOptions) {
+    const { store, world } = options;
+    this.#options = options;
+    this.limits = { ...DEFAULT_LIMITS, ...options.limits };
+    const observer = options.observer ?? { event: () => undefined };
+    const turn = new Turn(store, world, {
+      storeFull: (full) => observer.event("storeFull", { full }),
+      storeFailed: (error) => this.#storeFailed(error),
+      committed: (batch) => this.#context.logs.committed(batch),
+    });
+    const logs = new LogTable({
+      limits: this.limits,
+      counters: this.counters,
+      store,
+      turn,
+      observer,
+      readFailed: (error) => this.#storeFailed(error instanceof Error ? error : new Error(String(error))),
+      roomChanged: () => this.#parts.acceptance.roomChanged(),
+      dropped: (log) => this.#parts.subscriptions.logDropped(log),
+    });
+    this.#context = {
+      limits: this.limits,
+      counters: this.counters,
+      store,
+      world,
+      hooks: options.hooks ?? {},
+      observer,
+      turn,
+      deadlines: new Deadlines(),
+      logs,
+      encoder: new PublishEncoder(),
+      pumps: new PumpQueue(() => world.requestTurn()),
+    };
+    this.#parts = this.#makeParts();
+  }
+
+  #makeParts(): Parts {
+    const context = this.#context;
+    const subscriptions = new SubscriptionTable(context);
+    const retained = new RetainedMessages(context);
+    const sessions = new SessionTable(context, subscriptions, (message, session) => this.#publishWill(message, session));
+    return {
+      context,
+      sessions,
+      subscriptions,
+      retained,
+      acceptance: new Acceptance(context, new FanOut(context, subscriptions), retained),
+      connections: this.#connections,
+      connectionOf: (clientId) => {
+        const outlet = sessions.get(clientId)?.outlet;
+        return outlet instanceof Connection ? outlet : undefined;
+      },
+    };
+  }
+
+  // --- life ------------------------------------------------------------------------------------------------------
+
+  /**
+   * Opens the store and takes up what it has.
+   *
+   * @throws StoreError
+   */
+  async open(): Promise<void> {
+    await this.#context.store.open();
+    await new Recovery(this.#parts).run();
+    for (const damage of this.#context.store.damage) this.#context.observer.event("damaged", damage);
+    this.#isOpen = true;
+    this.#context.deadlines.set(this.#sweep, this.#context.turn.nowMs + SWEEP_MS);
+    this.endTurn();
+  }
+
+  /** Takes a new network connection. Give it what arrives; it speaks through `transport`. */
+  accept(transport: Transport, listener: Listener): Connection {
+    this.counters.connectionsAccepted++;
+    const connection = new Connection(this.#context, this, transport, listener);
+    this.#connections.add(connection);
+    this.counters.connectionsOpen = this.#connections.size;
+    return connection;
+  }
+
+  /**
+   * Ends all connections (5.0: DISCONNECT 0x8B), writes what is left to the store and closes it. Sessions stay; wills of
+   * lasting sessions are published after the next start, unless their clients are back by then, 5.0 section 3.1.2.5.
+   */
+  async stop(): Promise<void> {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    for (const connection of [...this.#connections]) {
+      connection.disconnect(ReasonCode.SERVER_SHUTTING_DOWN, "the server is shutting down");
+    }
+    this.#endTurnNow();
+    await this.#context.turn.settle();
+    this.#context.turn.end();
+    this.#context.world.wakeAt(undefined);
+    await this.#context.store.close();
+  }
+
+  #storeFailed(error: Error): void {
+    this.#isOpen = false;
+    this.#options.storeFailed?.(error);
+  }
+
+  // --- turns -----------------------------------------------------------------------------------------------------
+
+  /** Everything that was ready has been handed in: the turn ends. Called by the world after `requestTurn`. */
+  endTurn(): void {
+    if (this.#isOpen) this.#endTurnNow();
+  }
+
+  #endTurnNow(): void {
+    const { turn, pumps, encoder, deadlines, world } = this.#context;
+    this.counters.turns++;
+    pumps.run();
+    if (this.#parts.acceptance.waitingCount > 0) this.#sweepNow(false);
+    encoder.endTurn();
+    turn.end();
+    this.counters.batches = turn.batches;
+    const nextMs = Math.min(deadlines.nextMs ?? Infinity, turn.wakeAtMs);
+    world.wakeAt(nextMs === Infinity ? undefined : nextMs);
+  }
+
+  /** A time that was asked for with `wakeAt` has come. */
+  wake(): void {
+    if (!this.#isOpen) return;
+    const { turn, deadlines, world } = this.#context;
+    deadlines.run(turn.nowMs, DUE_PER_TURN);
+    world.requestTurn();
+  }
+
+  #sweepNow(again: boolean): void {
+    const { logs, deadlines, turn } = this.#context;
+    logs.sweep(this.limits);
+    if (again) deadlines.set(this.#sweep, turn.nowMs + SWEEP_MS);
+  }
+
+  // --- ConnectionHost --------------------------------------------------------------------------------------------
+
+  handle(connection: Connection, packet: Packet): Promise<void> | void {
+    switch (packet.type) {
+      case PacketType.PUBLISH:
+        return handlePublish(this.#parts, connection, packet);
+      case PacketType.PUBACK:
+        return handlePuback(connection, packet);
+      case PacketType.PUBREC:
+        return handlePubrec(connection, packet);
+      case PacketType.PUBREL:
+        return handlePubrel(this.#parts, connection, packet);
+      case PacketType.PUBCOMP:
+        return handlePubcomp(connection, packet);
+      case PacketType.SUBSCRIBE:
+        return handleSubscribe(this.#parts, connection, packet);
+      case PacketType.UNSUBSCRIBE:
+        return handleUnsubscribe(this.#parts, connection, packet);
+      case PacketType.PINGREQ:
+        return connection.send({ type: PacketType.PINGRESP });
+      case PacketType.DISCONNECT:
+        return handleDisconnect(this.#parts, connection, packet);
+      case PacketType.CONNECT:
+        return handleConnect(this.#parts, connection, packet);
+      case PacketType.AUTH:
+        return handleAuth(this.#parts, connection, packet);
+      default:
+        return connection.fail(ReasonCode.PROTOCOL_ERROR, "a packet that only a server sends");
+    }
+  }
+
+  ended(connection: Connection, end: ConnectionEnd): void {
+    this.#connections.delete(connection);
+    this.counters.connectionsOpen = this.#connections.size;
+    const { session } = connection;
+    if (session?.outlet === connection) this.#parts.sessions.disconnected(session, end, this.#isOpen);
+  }
+
+  // --- messages of the broker itself -----------------------------------------------------------------------------
+
+  #publishWill(message: Message, session: Session): void {
+    const { counters, hooks, observer } = this.#context;
+    const publish = (accepted: Message): void => {
+      this.#parts.acceptance.accept(accepted, false);
+      counters.willsPublished++;
+      observer.event("willPublished", { clientId: session.clientId, topicName: accepted.topicName });
+    };
+    const { client } = session;
+    if (hooks.publish === undefined || client === undefined) {
+      publish(message);
+      return;
+    }
+    Promise.resolve(hooks.publish(message, client)).then(
+      (answer) => {
+        if (answer === undefined) publish(message);
+        else if (answer instanceof Message) publish(answer);
+        else counters.refused++;
+      },
+      () => counters.refused++,
+    );
+  }
+
+  /**
+   * Publishes a message of the application.
+   *
+   * @returns the reason code of 5.0: success, 0x10 when nobody matched, 0x97 when there is no room; resolved when the
+   * message is on disk if it has to be.
+   */
+  async publish(fields: MessageFields): Promise<number> {
+    const { acceptance, context } = this.#parts;
+    const message = Message.of(fields).own();
+    await acceptance.room(message.topicName);
+    const reasonCode = acceptance.accept(message, false);
+    if (acceptance.isStored && reasonCode < ReasonCode.UNSPECIFIED_ERROR) await context.turn.whenDurable();
+    return reasonCode;
+  }
+
+  /** Subscribes the application: `handler` gets what matches, retained messages first. The filter must be valid. */
+  subscribe(subscription: Subscription, handler: MessageHandler, failed: (error: unknown) => void): LocalSubscription {
+    const { sessions, subscriptions, retained } = this.#parts;
+    const clientId = `$local/${++this.#localClients}`;
+    const { session } = sessions.open(clientId, true, 0);
+    const outlet = new LocalOutlet(this.#context, handler, failed);
+    outlet.session = session;
+    const client = { clientId, username: undefined, protocolVersion: 5, remoteAddress: "local", listener: "local" } as const;
+    session.connect(outlet, client, 65_535);
+    const { isShared } = subscriptions.subscribe(session, subscription);
+    if (!isShared && subscription.retainHandling !== 2) {
+      session.replay(retained.replay(subscription.topicFilter, subscription));
+    }
+    return { unsubscribe: () => sessions.end(session, "closed") };
+  }
+}

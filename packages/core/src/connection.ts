@@ -1,0 +1,456 @@
+// One network connection, from its first byte to its last: reads packets, says which are legal when, hands them to their
+// handlers one after the other, and collects what is to be sent. Knows no sockets, only a Transport.
+// MQTT 5.0 sections 3.1, 4.8, 4.13; 3.1.1 sections 3.1, 4.8.
+
+import {
+  type Connack,
+  type ConnackProperties,
+  type Connect,
+  connectReturnCode,
+  type Packet,
+  PacketError,
+  PacketReader,
+  packetSize,
+  PacketType,
+  type ProtocolVersion,
+  type QoS,
+  ReasonCode,
+  type ReasonProperties,
+  UnsupportedProtocolError,
+  writeAck,
+  writePacket,
+} from "@heirloom/codec";
+import type { Context } from "./context.ts";
+import { Deadline } from "./deadlines.ts";
+import type { Listener } from "./limits.ts";
+import type { Message } from "./message.ts";
+import { Output } from "./output.ts";
+import type { AuthExchange, ClientInfo } from "./ports/hooks.ts";
+import type { Transport } from "./ports/transport.ts";
+import { IncomingAliases, OutgoingAliases } from "./qos/topic-alias.ts";
+import type { Outlet } from "./sessions/outlet.ts";
+import type { Session } from "./sessions/session.ts";
+import type { Flushable } from "./turn.ts";
+import type { ConnectionEnd } from "./wills.ts";
+
+/** Above this many waiting bytes, QoS 1 and 2 deliveries wait in their session. */
+const FULL_BYTES = 262_144;
+
+/** What a connection asks of the broker. */
+export interface ConnectionHost {
+  /** Handles one packet that is legal now. A promise holds back the packets behind it. */
+  handle(connection: Connection, packet: Packet): Promise<void> | void;
+  /** The connection ended; `end` says what becomes of the will. */
+  ended(connection: Connection, end: ConnectionEnd): void;
+}
+
+export type ConnectionState =
+  /** Nothing but CONNECT may come. */
+  | "new"
+  /** CONNECT is being answered; only AUTH and DISCONNECT may come, 5.0 [MQTT-4.12.0-1]. */
+  | "connecting"
+  | "connected"
+  /** What is owed is still sent; nothing more is read. */
+  | "ended";
+
+export class Connection implements Outlet, Flushable {
+  readonly context: Context;
+  readonly listener: Listener;
+  readonly transport: Transport;
+  readonly output: Output = new Output();
+  state: ConnectionState = "new";
+  unflushed = false;
+  /** 4 until CONNECT says otherwise. */
+  version: ProtocolVersion = 4;
+  session: Session | undefined;
+  client: ClientInfo | undefined;
+  /** Seconds, as granted; 0 = none. */
+  keepAlive = 0;
+  /** The client's Maximum Packet Size. */
+  maximumPacketSize: number = Infinity;
+  /** 5.0 section 3.1.2.11.7. */
+  wantsProblemInformation = true;
+  /** Session Expiry Interval of CONNECT, as the client gave it. 5.0 section 3.14.2.2.2. */
+  connectExpiryInterval = 0;
+  incomingAliases: IncomingAliases = new IncomingAliases(0);
+  outgoingAliases: OutgoingAliases | undefined;
+  authMethod: string | undefined;
+  authExchange: AuthExchange | undefined;
+  /** CONNECT and its client while AUTH packets go back and forth. */
+  pendingConnect: { readonly connect: Connect; readonly client: ClientInfo } | undefined;
+  /** The topic name that was checked last; publishers repeat theirs. */
+  checkedTopicName = "";
+  readonly #host: ConnectionHost;
+  readonly #reader: PacketReader;
+  readonly #deadline: Deadline;
+  #lastReceivedMs = 0;
+  #isBusy = false;
+  #isClosing = false;
+  #bufferedBytes = 0;
+  #wasFull = false;
+
+  constructor(context: Context, host: ConnectionHost, transport: Transport, listener: Listener) {
+    this.context = context;
+    this.#host = host;
+    this.transport = transport;
+    this.listener = listener;
+    this.#reader = new PacketReader({ side: "server", maximumPacketSize: context.limits.maximumConnectSize });
+    this.#deadline = new Deadline((nowMs) => this.#deadlinePassed(nowMs));
+    context.deadlines.set(this.#deadline, context.turn.nowMs + context.limits.connectTimeoutMs);
+  }
+
+  // --- bytes in --------------------------------------------------------------------------------------------------
+
+  /** Bytes arrived. The connection may keep a reference to `chunk` until it was decoded. */
+  receive(chunk: Uint8Array): void {
+    if (this.state === "ended") return;
+    this.#lastReceivedMs = this.context.turn.nowMs;
+    this.context.counters.bytesReceived += chunk.length;
+    this.#reader.push(chunk);
+    if (!this.#isBusy) this.#process();
+  }
+
+  /** The transport took everything that was given to it. */
+  drained(): void {
+    this.#bufferedChanged(this.transport.bufferedBytes);
+    this.#pumpIfRoom();
+  }
+
+  /** The peer or the network ended the connection. */
+  closed(error?: Error): void {
+    if (this.state !== "ended") {
+      this.#end("abnormal", ReasonCode.UNSPECIFIED_ERROR, error?.message ?? "closed by the peer without DISCONNECT");
+    }
+    this.#isClosing = true;
+    this.#bufferedChanged(0);
+  }
+
+  #process(): void {
+    while (!this.#isBusy && this.state !== "ended") {
+      const packet = this.#nextPacket();
+      if (packet === undefined) return;
+      if (!this.#isLegal(packet)) return;
+      const pending = this.#host.handle(this, packet);
+      if (pending instanceof Promise) this.#hold(pending);
+    }
+  }
+
+  #nextPacket(): Packet | undefined {
+    try {
+      return this.#reader.next();
+    } catch (error) {
+      if (!(error instanceof PacketError)) throw error;
+      this.#refuseBytes(error);
+      return undefined;
+    }
+  }
+
+  /** Nothing behind a packet is looked at before its handler is done: so acknowledgements keep the order of arrival. */
+  #hold(pending: Promise<void>): void {
+    this.#isBusy = true;
+    this.transport.pause(true);
+    pending
+      .catch((error: unknown) => {
+        this.fail(ReasonCode.UNSPECIFIED_ERROR, `a hook failed: ${error instanceof Error ? error.message : String(error)}`);
+      })
+      .then(() => {
+        this.#isBusy = false;
+        if (this.state === "ended") return;
+        this.transport.pause(false);
+        this.#process();
+      });
+  }
+
+  #isLegal(packet: Packet): boolean {
+    const { type } = packet;
+    if (this.state === "new") return type === PacketType.CONNECT;
+    if (type === PacketType.CONNECT) {
+      // 5.0 [MQTT-3.1.0-2], 3.1.1 [MQTT-3.1.0-2]
+      this.fail(ReasonCode.PROTOCOL_ERROR, "a second CONNECT");
+      return false;
+    }
+    if (this.state === "connecting" && type !== PacketType.AUTH && type !== PacketType.DISCONNECT) {
+      // 5.0 [MQTT-4.12.0-1]
+      this.fail(ReasonCode.PROTOCOL_ERROR, "a packet other than AUTH or DISCONNECT before CONNACK");
+      return false;
+    }
+    return true;
+  }
+
+  #refuseBytes(error: PacketError): void {
+    if (this.state === "connected") {
+      this.fail(error.reasonCode, error.message);
+    } else if (error instanceof UnsupportedProtocolError) {
+      // 3.1.1 [MQTT-3.1.2-2]: a form that clients of all versions can read.
+      this.output.writer.append(UNACCEPTABLE_PROTOCOL_VERSION, 0, UNACCEPTABLE_PROTOCOL_VERSION.length);
+      this.#end("abnormal", error.reasonCode, error.message);
+    } else if (this.#reader.version === 5 && this.state === "new") {
+      this.version = 5;
+      this.refuse(error.reasonCode, error.message);
+    } else {
+      this.#end("abnormal", error.reasonCode, error.message);
+    }
+  }
+
+  // --- life ------------------------------------------------------------------------------------------------------
+
+  /** CONNECT was read: from now on its version and limits hold. */
+  begin(version: ProtocolVersion): void {
+    this.version = version;
+    this.state = "connecting";
+  }
+
+  /** CONNACK with success goes out; packets behind CONNECT are handled. */
+  accept(sessionPresent: boolean, properties: ConnackProperties): void {
+    this.state = "connected";
+    this.#reader.maximumPacketSize = this.listener.maximumPacketSize ?? this.context.limits.maximumPacketSize;
+    this.#writeConnack({ type: PacketType.CONNACK, sessionPresent, reasonCode: ReasonCode.SUCCESS, properties });
+    this.#restartKeepAlive(this.context.turn.nowMs);
+  }
+
+  /** CONNACK with a reason code of 0x80 or above, then the end. 5.0 [MQTT-3.2.2-7], 3.1.1 [MQTT-3.2.2-5]. */
+  refuse(reasonCode: number, reason: string, properties: ConnackProperties = {}): void {
+    if (this.state === "ended") return;
+    const reasonCodeOrReturnCode = this.version === 5 ? reasonCode : connectReturnCode(reasonCode);
+    const told = this.version === 5 ? { reasonString: reason, ...properties } : {};
+    this.#writeConnack({
+      type: PacketType.CONNACK,
+      sessionPresent: false,
+      reasonCode: reasonCodeOrReturnCode,
+      properties: told,
+    });
+    this.context.counters.connectionsRefused++;
+    this.#end("abnormal", reasonCode, reason);
+  }
+
+  /** The client broke the protocol, or the broker will not go on: DISCONNECT with the reason code, then the end. */
+  fail(reasonCode: number, reason: string): void {
+    this.disconnect(reasonCode, reason);
+  }
+
+  disconnect(reasonCode: number, reason: string, serverReference?: string): void {
+    if (this.state === "ended") return;
+    if (this.state === "connected" && this.version === 5) {
+      this.#writeFitting((withReason) => ({
+        type: PacketType.DISCONNECT,
+        reasonCode,
+        properties: {
+          ...(withReason ? { reasonString: reason } : {}),
+          ...(serverReference === undefined ? {} : { serverReference }),
+        },
+      }));
+    }
+    if (this.state === "connected") this.#end("abnormal", reasonCode, reason);
+    else if (this.state === "connecting" && this.version === 5) this.refuse(reasonCode, reason);
+    else this.#end("abnormal", reasonCode, reason);
+  }
+
+  /** The client sent DISCONNECT: nothing more is sent, 5.0 [MQTT-3.14.4-1], [MQTT-3.14.4-2]. */
+  disconnectedByClient(end: ConnectionEnd, reasonCode: number): void {
+    this.output.clear();
+    this.#end(end, reasonCode, "DISCONNECT by the client");
+  }
+
+  #end(end: ConnectionEnd, reasonCode: number, reason: string): void {
+    const wasConnected = this.state === "connected";
+    this.state = "ended";
+    this.context.deadlines.clear(this.#deadline);
+    const { observer } = this.context;
+    if (wasConnected && this.client !== undefined) {
+      observer.event("disconnected", { client: this.client, reasonCode, reason });
+    } else {
+      observer.event("refused", { remoteAddress: this.transport.remoteAddress, reasonCode, reason });
+    }
+    this.#host.ended(this, end);
+    this.context.turn.flushLater(this);
+  }
+
+  // --- time ------------------------------------------------------------------------------------------------------
+
+  #restartKeepAlive(nowMs: number): void {
+    const { deadlines } = this.context;
+    // 5.0 [MQTT-3.1.2-22]: one and a half times the Keep Alive.
+    if (this.keepAlive === 0) deadlines.clear(this.#deadline);
+    else deadlines.set(this.#deadline, nowMs + this.keepAlive * 1500);
+  }
+
+  #deadlinePassed(nowMs: number): void {
+    if (this.state !== "connected") {
+      this.#end("abnormal", ReasonCode.MAXIMUM_CONNECT_TIME, "no complete CONNECT within the time allowed");
+      return;
+    }
+    // Receiving does not move the deadline: it is looked at when it passes.
+    if (this.#isBusy || nowMs - this.#lastReceivedMs < this.keepAlive * 1500) {
+      this.#restartKeepAlive(this.#isBusy ? nowMs : this.#lastReceivedMs);
+    } else {
+      this.fail(ReasonCode.KEEP_ALIVE_TIMEOUT, `nothing received for one and a half times ${this.keepAlive} seconds`);
+    }
+  }
+
+  // --- packets out -----------------------------------------------------------------------------------------------
+
+  get isFull(): boolean {
+    if (this.output.length + this.#bufferedBytes < FULL_BYTES) return false;
+    this.#wasFull = true;
+    return true;
+  }
+
+  waitFor(batch: number): void {
+    this.output.waitFor(batch, this.context.turn.durable);
+  }
+
+  fits(message: Message, qos: QoS, identifiers: readonly number[]): boolean {
+    if (this.maximumPacketSize === Infinity) return true;
+    const { encoder, turn } = this.context;
+    // An alias in front of a whole topic is the largest form.
+    const alias = this.outgoingAliases === undefined ? 0 : 1;
+    return encoder.size(message, this.version, qos, alias, identifiers, turn.nowMs) <= this.maximumPacketSize;
+  }
+
+  sendPublish(
+    message: Message,
+    qos: QoS,
+    packetId: number,
+    dup: boolean,
+    retain: boolean,
+    identifiers: readonly number[],
+  ): void {
+    const { encoder, turn, counters } = this.context;
+    counters.publishSent++;
+    if (this.outgoingAliases !== undefined) {
+      this.#sendWithAlias(this.outgoingAliases, message, qos, packetId, dup, retain, identifiers);
+    } else if (dup || identifiers.length > 0) {
+      encoder.write(
+        this.output.writer, message, message.topicName, this.version, qos, packetId, dup, retain, 0, identifiers, turn.nowMs,
+      );
+    } else {
+      encoder.writeShared(this.output.writer, message, this.version, qos, packetId, retain, turn.nowMs);
+    }
+    if (!this.unflushed) turn.flushLater(this);
+  }
+
+  #sendWithAlias(
+    aliases: OutgoingAliases,
+    message: Message,
+    qos: QoS,
+    packetId: number,
+    dup: boolean,
+    retain: boolean,
+    identifiers: readonly number[],
+  ): void {
+    const { encoder, turn } = this.context;
+    const { topicName } = message;
+    const known = aliases.known(topicName);
+    const alias = known === 0 ? aliases.free : known;
+    const { writer } = this.output;
+    const name = known === 0 ? topicName : "";
+    encoder.write(writer, message, name, this.version, qos, packetId, dup, retain, alias, identifiers, turn.nowMs);
+    if (known === 0 && alias !== 0) aliases.defined(topicName);
+  }
+
+  sendQoS0(message: Message, retain: boolean, identifiers: readonly number[]): void {
+    const { counters, limits } = this.context;
+    const waitingBytes = this.output.length + this.#bufferedBytes;
+    if (waitingBytes > limits.outputBytes || (waitingBytes > 0 && this.#isCrowded(waitingBytes))) {
+      counters.droppedQoS0++;
+    } else if (this.maximumPacketSize !== Infinity && !this.fits(message, 0, identifiers)) {
+      counters.droppedTooLarge++;
+    } else {
+      this.sendPublish(message, 0, 0, false, retain, identifiers);
+    }
+  }
+
+  /** Whether all connections together have too much waiting and this one more than its share. */
+  #isCrowded(waitingBytes: number): boolean {
+    const { counters, limits } = this.context;
+    return counters.outputBytes > limits.totalOutputBytes && waitingBytes > limits.outputBytes / 16;
+  }
+
+  sendPubrel(packetId: number): void {
+    this.sendAck(PacketType.PUBREL, packetId, ReasonCode.SUCCESS);
+  }
+
+  /** Sends PUBACK, PUBREC, PUBREL or PUBCOMP. The reason is told only to those who asked for it. */
+  sendAck(
+    type: typeof PacketType.PUBACK | typeof PacketType.PUBREC | typeof PacketType.PUBREL | typeof PacketType.PUBCOMP,
+    packetId: number,
+    reasonCode: number,
+    reason?: string,
+  ): void {
+    if (reason === undefined || this.version !== 5 || !this.wantsProblemInformation) {
+      writeAck(this.output.writer, type, packetId, reasonCode, this.version);
+      if (!this.unflushed) this.context.turn.flushLater(this);
+    } else {
+      this.#writeFitting((withReason) => ({ type, packetId, reasonCode, ...reasonProperties(withReason, reason) }));
+    }
+  }
+
+  /** Sends SUBACK, UNSUBACK, AUTH or any other packet that is not PUBLISH. */
+  send(packet: Packet): void {
+    writePacket(this.output.writer, packet, this.version);
+    this.context.turn.flushLater(this);
+  }
+
+  /** Sends a packet with a Reason String if it may have one and fits with it. 5.0 [MQTT-3.1.2-29], [MQTT-3.14.2-3]. */
+  sendWithReason(make: (withReason: boolean) => Packet): void {
+    this.#writeFitting(make);
+  }
+
+  #writeFitting(make: (withReason: boolean) => Packet): void {
+    const full = make(true);
+    const isTold =
+      this.wantsProblemInformation || full.type === PacketType.DISCONNECT || full.type === PacketType.CONNACK;
+    const fits = isTold && (this.maximumPacketSize === Infinity || packetSize(full, this.version) <= this.maximumPacketSize);
+    const packet = fits ? full : make(false);
+    if (packetSize(packet, this.version) > this.maximumPacketSize) return;
+    this.send(packet);
+  }
+
+  #writeConnack(connack: Connack): void {
+    const { reasonString, ...rest } = connack.properties;
+    const plain = reasonString === undefined ? connack.properties : rest;
+    this.#writeFitting((withReason) => (withReason ? connack : { ...connack, properties: plain }));
+  }
+
+  // --- bytes out -------------------------------------------------------------------------------------------------
+
+  flush(durable: number): boolean {
+    if (this.#isClosing) return false;
+    const { counters } = this.context;
+    const bytes = this.output.take(durable);
+    if (bytes !== undefined) {
+      counters.bytesSent += bytes.length;
+      counters.writes++;
+      this.transport.write(bytes);
+      this.#bufferedChanged(this.transport.bufferedBytes);
+    }
+    if (this.state === "ended" && !this.output.isWaiting) {
+      this.#isClosing = true;
+      this.#bufferedChanged(0);
+      this.transport.end();
+      return false;
+    }
+    this.#pumpIfRoom();
+    return this.output.isWaiting;
+  }
+
+  #bufferedChanged(bytes: number): void {
+    this.context.counters.outputBytes += bytes - this.#bufferedBytes;
+    this.#bufferedBytes = bytes;
+  }
+
+  #pumpIfRoom(): void {
+    if (!this.#wasFull || this.session === undefined || this.state !== "connected") return;
+    if (this.output.length + this.#bufferedBytes >= FULL_BYTES) return;
+    this.#wasFull = false;
+    this.context.pumps.add(this.session);
+  }
+}
+
+/** CONNACK of 3.1.1 with return code 0x01. */
+const UNACCEPTABLE_PROTOCOL_VERSION = Uint8Array.of(0x20, 0x02, 0x00, 0x01);
+
+function reasonProperties(withReason: boolean, reason: string): { properties?: ReasonProperties } {
+  return withReason ? { properties: { reasonString: reason } } : {};
+}
+

@@ -1,0 +1,28 @@
+// What the parts of one broker share: its turn, its limits, its counters, and the ports. Made once by the broker.
+
+import type { Counters } from "./counters.ts";
+import type { Deadlines } from "./deadlines.ts";
+import type { Limits } from "./limits.ts";
+import type { LogTable } from "./logs/log-table.ts";
+import type { Hooks } from "./ports/hooks.ts";
+import type { Observer } from "./ports/observer.ts";
+import type { Store } from "./ports/store.ts";
+import type { World } from "./ports/world.ts";
+import type { PublishEncoder } from "./publish-encoder.ts";
+import type { PumpQueue } from "./sessions/pump-queue.ts";
+import type { Turn } from "./turn.ts";
+
+export interface Context {
+  readonly limits: Limits;
+  readonly counters: Counters;
+  readonly store: Store;
+  readonly world: World;
+  readonly hooks: Hooks;
+  readonly observer: Observer;
+  readonly turn: Turn;
+  readonly deadlines: Deadlines;
+  readonly logs: LogTable;
+  readonly encoder: PublishEncoder;
+  /** Sessions that have something to do before the turn ends. */
+  readonly pumps: PumpQueue;
+}

@@ -1,0 +1,52 @@
+// The public counters of a broker. All only rise, except those called gauges.
+
+export class Counters {
+  connectionsAccepted = 0;
+  connectionsRefused = 0;
+  /** Gauge. */
+  connectionsOpen = 0;
+  bytesReceived = 0;
+  bytesSent = 0;
+  /** Calls of `Transport.write`. */
+  writes = 0;
+  turns = 0;
+  batches = 0;
+  publishReceived = 0;
+  publishSent = 0;
+  /** QoS 1 and 2 PUBLISH that were acknowledged with success. */
+  acknowledged = 0;
+  /** QoS 1 and 2 and retained PUBLISH that were refused with a reason code. */
+  refused = 0;
+  /** Deliveries of QoS 1 and 2 that the receiver completed. */
+  delivered = 0;
+  /** QoS 0 messages not sent because the receiver's output was full. */
+  droppedQoS0 = 0;
+  /** Messages not sent because they are larger than the receiver's Maximum Packet Size. */
+  droppedTooLarge = 0;
+  /** Deliveries that a hook left out or a receiver refused. */
+  droppedRefused = 0;
+  /** Deliveries whose message expired while it waited. */
+  expired = 0;
+  /** Deliveries discarded at a queue's limit. */
+  discardedAtLimit = 0;
+  /** Deliveries discarded because their session ended. */
+  discardedWithSession = 0;
+  /** Entries that were found damaged or missing when they were to be delivered. */
+  damagedEntries = 0;
+  /** Gauge. */
+  sessions = 0;
+  sessionsExpired = 0;
+  takeovers = 0;
+  /** Gauge. */
+  subscriptions = 0;
+  /** Gauge. */
+  retained = 0;
+  retainedExpired = 0;
+  willsPublished = 0;
+  /** Gauge. */
+  logs = 0;
+  /** Gauge: bytes of log blocks in memory. */
+  logCacheBytes = 0;
+  /** Gauge: bytes that wait for sockets. */
+  outputBytes = 0;
+}

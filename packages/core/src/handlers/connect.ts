@@ -1,0 +1,287 @@
+// CONNECT and AUTH: who may come in, under which name, to which session, and what CONNACK says about it.
+// MQTT 5.0 sections 3.1, 3.2, 4.12; 3.1.1 sections 3.1, 3.2.
+
+import { type Auth, type ConnackProperties, type Connect, PacketType, ReasonCode } from "@heirloom/codec";
+import type { Connection } from "../connection.ts";
+import type { Parts } from "../parts.ts";
+import type { AuthExchange, AuthStep, ClientInfo } from "../ports/hooks.ts";
+import { OutgoingAliases, IncomingAliases } from "../qos/topic-alias.ts";
+import { LastingSession } from "../sessions/lasting-session.ts";
+import { checkTopicName } from "../topics/index.ts";
+import { willOf } from "../wills.ts";
+
+/** What is wrong with a CONNECT, and the reason code of 5.0 for it. */
+interface Fault {
+  readonly reasonCode: number;
+  readonly reason: string;
+}
+
+export function handleConnect(parts: Parts, connection: Connection, connect: Connect): Promise<void> | void {
+  connection.begin(connect.protocolVersion);
+  connection.wantsProblemInformation = connect.properties.requestProblemInformation !== false;
+  connection.maximumPacketSize = connect.properties.maximumPacketSize ?? Infinity;
+  const { redirect } = parts.context.limits;
+  if (redirect !== undefined) {
+    const reasonCode = redirect.permanent ? ReasonCode.SERVER_MOVED : ReasonCode.USE_ANOTHER_SERVER;
+    const { serverReference } = redirect;
+    connection.refuse(reasonCode, `use ${serverReference}`, { serverReference });
+    return;
+  }
+  const fault = faultOf(parts, connection, connect);
+  if (fault !== undefined) {
+    connection.refuse(fault.reasonCode, fault.reason);
+    return;
+  }
+  const client: ClientInfo = {
+    clientId: connect.clientId === "" ? assignedClientId(parts) : connect.clientId,
+    username: connect.username,
+    protocolVersion: connect.protocolVersion,
+    remoteAddress: connection.transport.remoteAddress,
+    listener: connection.listener.name,
+  };
+  const method = connect.properties.authenticationMethod;
+  if (method !== undefined) return authenticate(parts, connection, connect, client, method);
+  const { connect: hook } = parts.context.hooks;
+  if (hook !== undefined) return throughHook(parts, connection, connect, client);
+  if (!connection.listener.allowAnonymous) {
+    const isNamed = connect.username !== undefined;
+    connection.refuse(
+      isNamed ? ReasonCode.BAD_USER_NAME_OR_PASSWORD : ReasonCode.NOT_AUTHORIZED,
+      isNamed ? "no such user name and password" : "anonymous clients are not allowed",
+    );
+    return;
+  }
+  accept(parts, connection, connect, client);
+}
+
+// --- checks ----------------------------------------------------------------------------------------------------------
+
+function faultOf(parts: Parts, connection: Connection, connect: Connect): Fault | undefined {
+  const { limits } = parts.context;
+  const versions = connection.listener.protocolVersions ?? limits.protocolVersions;
+  if (!versions.includes(connect.protocolVersion)) {
+    return { reasonCode: ReasonCode.UNSUPPORTED_PROTOCOL_VERSION, reason: "this version is not accepted here" };
+  }
+  if (parts.connections.size > limits.connections) {
+    return { reasonCode: ReasonCode.SERVER_BUSY, reason: `${limits.connections} connections are open` };
+  }
+  return clientIdFault(parts, connect) ?? willFault(parts, connect);
+}
+
+function clientIdFault(parts: Parts, connect: Connect): Fault | undefined {
+  if (connect.clientId !== "") return undefined;
+  // 3.1.1 [MQTT-3.1.3-8]; 3.1 has no empty identifier at all; 5.0 [MQTT-3.1.3-6].
+  const isAllowed = connect.protocolVersion === 5 || (connect.protocolVersion === 4 && connect.cleanStart);
+  if (isAllowed && parts.context.limits.allowEmptyClientId) return undefined;
+  return { reasonCode: ReasonCode.CLIENT_IDENTIFIER_NOT_VALID, reason: "an empty client identifier" };
+}
+
+function willFault(parts: Parts, connect: Connect): Fault | undefined {
+  const { will } = connect;
+  const { limits } = parts.context;
+  if (will === undefined) return undefined;
+  const fault = checkTopicName(will.topicName, limits.topicLevels);
+  if (fault !== undefined) return { reasonCode: ReasonCode.TOPIC_NAME_INVALID, reason: `will topic: ${fault}` };
+  if (will.qos > limits.maximumQoS) {
+    // 5.0 [MQTT-3.2.2-12]
+    return { reasonCode: ReasonCode.QOS_NOT_SUPPORTED, reason: `will QoS ${will.qos}` };
+  }
+  if (will.retain && !limits.retainAvailable) {
+    // 5.0 [MQTT-3.2.2-13]
+    return { reasonCode: ReasonCode.RETAIN_NOT_SUPPORTED, reason: "a retained will" };
+  }
+  return undefined;
+}
+
+/** Nobody can guess it, so nobody can take the session over. */
+function assignedClientId(parts: Parts): string {
+  const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  let clientId = "auto";
+  for (const byte of parts.context.world.randomBytes(19)) clientId += digits[byte % digits.length] ?? "0";
+  return clientId;
+}
+
+// --- authentication --------------------------------------------------------------------------------------------------
+
+async function throughHook(parts: Parts, connection: Connection, connect: Connect, client: ClientInfo): Promise<void> {
+  const answer = await parts.context.hooks.connect?.(connect, client);
+  if (connection.state !== "connecting") return;
+  if (answer !== undefined && "reasonCode" in answer) {
+    connection.refuse(answer.reasonCode, answer.reasonString ?? "refused");
+    return;
+  }
+  accept(parts, connection, connect, answer?.username === undefined ? client : { ...client, username: answer.username });
+}
+
+/** Enhanced authentication, 5.0 section 4.12. */
+function authenticate(
+  parts: Parts,
+  connection: Connection,
+  connect: Connect,
+  client: ClientInfo,
+  method: string,
+): Promise<void> | void {
+  const exchange = parts.context.hooks.authMethods?.get(method)?.start(client);
+  if (exchange === undefined) {
+    // 5.0 [MQTT-4.12.0-1]
+    connection.refuse(ReasonCode.BAD_AUTHENTICATION_METHOD, "an authentication method that is not offered here");
+    return;
+  }
+  connection.authMethod = method;
+  connection.authExchange = exchange;
+  connection.pendingConnect = { connect, client };
+  return step(parts, connection, exchange, connect);
+}
+
+export function handleAuth(parts: Parts, connection: Connection, auth: Auth): Promise<void> | void {
+  const { authMethod } = connection;
+  if (authMethod === undefined || auth.properties.authenticationMethod !== authMethod) {
+    // 5.0 [MQTT-4.12.0-5], [MQTT-4.12.0-7]
+    connection.fail(ReasonCode.PROTOCOL_ERROR, "AUTH without the authentication method of CONNECT");
+    return;
+  }
+  let exchange = connection.authExchange;
+  if (auth.reasonCode === ReasonCode.REAUTHENTICATE) {
+    const { client } = connection;
+    if (connection.state !== "connected" || client === undefined || exchange !== undefined) {
+      connection.fail(ReasonCode.PROTOCOL_ERROR, "AUTH 0x19 while authentication is under way");
+      return;
+    }
+    exchange = parts.context.hooks.authMethods?.get(authMethod)?.start(client);
+    connection.authExchange = exchange;
+  }
+  if (exchange === undefined || auth.reasonCode === ReasonCode.SUCCESS) {
+    connection.fail(ReasonCode.PROTOCOL_ERROR, "AUTH that continues no authentication");
+    return;
+  }
+  return step(parts, connection, exchange, auth);
+}
+
+async function step(
+  parts: Parts,
+  connection: Connection,
+  exchange: AuthExchange,
+  packet: Connect | Auth,
+): Promise<void> {
+  const answer = await exchange.step(packet.properties.authenticationData, packet);
+  if (connection.state === "ended") return;
+  if (answer.outcome === "refuse") {
+    const reason = answer.reasonString ?? "authentication failed";
+    if (connection.state === "connected") connection.fail(answer.reasonCode, reason);
+    else connection.refuse(answer.reasonCode, reason);
+    return;
+  }
+  if (answer.outcome === "continue") {
+    connection.send({
+      type: PacketType.AUTH,
+      reasonCode: ReasonCode.CONTINUE_AUTHENTICATION,
+      properties: authProperties(connection, answer),
+    });
+    return;
+  }
+  connection.authExchange = undefined;
+  const { pendingConnect } = connection;
+  if (pendingConnect === undefined) {
+    connection.send({ type: PacketType.AUTH, reasonCode: ReasonCode.SUCCESS, properties: authProperties(connection, answer) });
+    return;
+  }
+  connection.pendingConnect = undefined;
+  const { connect, client } = pendingConnect;
+  const named = answer.username === undefined ? client : { ...client, username: answer.username };
+  accept(parts, connection, connect, named, authProperties(connection, answer));
+}
+
+function authProperties(
+  connection: Connection,
+  answer: AuthStep & { readonly data?: Uint8Array },
+): { authenticationMethod?: string; authenticationData?: Uint8Array } {
+  return {
+    ...(connection.authMethod === undefined ? {} : { authenticationMethod: connection.authMethod }),
+    ...(answer.data === undefined ? {} : { authenticationData: answer.data }),
+  };
+}
+
+// --- acceptance ------------------------------------------------------------------------------------------------------
+
+function accept(
+  parts: Parts,
+  connection: Connection,
+  connect: Connect,
+  client: ClientInfo,
+  authentication: ConnackProperties = {},
+): void {
+  const { context, sessions, subscriptions } = parts;
+  const { clientId } = client;
+  // 5.0 [MQTT-3.1.4-3], 3.1.1 [MQTT-3.1.4-2]: only now, when it is known who this is.
+  const holder = parts.connectionOf(clientId);
+  if (holder !== undefined) {
+    context.counters.takeovers++;
+    holder.disconnect(ReasonCode.SESSION_TAKEN_OVER, "another connection with this client identifier");
+  }
+  const expiryInterval = grantExpiry(parts, connection, connect);
+  const { session, present } = sessions.open(clientId, connect.cleanStart, expiryInterval);
+  session.username = client.username;
+  session.will = connect.will === undefined ? undefined : willOf(connect.will, clientId);
+  connection.session = session;
+  connection.client = client;
+  setUp(parts, connection, connect);
+  if (session instanceof LastingSession) {
+    session.state.recordChanged();
+    connection.waitFor(context.turn.batch());
+  }
+  connection.accept(present, { ...authentication, ...connackProperties(parts, connection, connect, client, expiryInterval) });
+  parts.connections.add(connection);
+  session.connect(connection, client, connect.properties.receiveMaximum ?? 65_535);
+  subscriptions.connected(session);
+  context.observer.event("connected", { client, sessionPresent: present });
+}
+
+/** Seconds that the session will outlive its connection; 0 = it will not. */
+function grantExpiry(parts: Parts, connection: Connection, connect: Connect): number {
+  const { limits } = parts.context;
+  if (connect.protocolVersion !== 5) return connect.cleanStart ? 0 : Math.min(limits.sessionExpiryDefault, limits.sessionExpiryMaximum);
+  connection.connectExpiryInterval = connect.properties.sessionExpiryInterval ?? 0;
+  return Math.min(connection.connectExpiryInterval, limits.sessionExpiryMaximum);
+}
+
+function setUp(parts: Parts, connection: Connection, connect: Connect): void {
+  const { limits } = parts.context;
+  const { listener } = connection;
+  const keepAliveMaximum = listener.keepAliveMaximum ?? limits.keepAliveMaximum;
+  const isLonger = connect.keepAlive === 0 || connect.keepAlive > keepAliveMaximum;
+  // 3.x has no way to tell the client of another Keep Alive.
+  const isLowered = connect.protocolVersion === 5 && keepAliveMaximum !== 0 && isLonger;
+  connection.keepAlive = isLowered ? keepAliveMaximum : connect.keepAlive;
+  if (connect.protocolVersion !== 5) return;
+  connection.incomingAliases = new IncomingAliases(listener.topicAliasMaximum ?? limits.topicAliasMaximum);
+  const aliases = Math.min(connect.properties.topicAliasMaximum ?? 0, limits.sendTopicAliasMaximum);
+  connection.outgoingAliases = aliases === 0 ? undefined : new OutgoingAliases(aliases);
+}
+
+/** What CONNACK tells: everything that differs from what the client may assume. 5.0 section 3.2.2.3. */
+function connackProperties(
+  parts: Parts,
+  connection: Connection,
+  connect: Connect,
+  client: ClientInfo,
+  expiryInterval: number,
+): ConnackProperties {
+  if (connect.protocolVersion !== 5) return {};
+  const { limits } = parts.context;
+  const { listener } = connection;
+  const receiveMaximum = listener.receiveMaximum ?? limits.receiveMaximum;
+  const topicAliasMaximum = listener.topicAliasMaximum ?? limits.topicAliasMaximum;
+  return {
+    ...(expiryInterval === connection.connectExpiryInterval ? {} : { sessionExpiryInterval: expiryInterval }),
+    ...(receiveMaximum === 65_535 ? {} : { receiveMaximum }),
+    ...(limits.maximumQoS === 2 ? {} : { maximumQoS: limits.maximumQoS }),
+    ...(limits.retainAvailable ? {} : { retainAvailable: false }),
+    maximumPacketSize: listener.maximumPacketSize ?? limits.maximumPacketSize,
+    ...(connect.clientId === "" ? { assignedClientIdentifier: client.clientId } : {}),
+    ...(topicAliasMaximum === 0 ? {} : { topicAliasMaximum }),
+    ...(limits.wildcardSubscriptionAvailable ? {} : { wildcardSubscriptionAvailable: false }),
+    ...(limits.subscriptionIdentifiersAvailable ? {} : { subscriptionIdentifiersAvailable: false }),
+    ...(limits.sharedSubscriptionAvailable ? {} : { sharedSubscriptionAvailable: false }),
+    ...(connection.keepAlive === connect.keepAlive ? {} : { serverKeepAlive: connection.keepAlive }),
+  };
+}

@@ -1,0 +1,111 @@
+// SUBSCRIBE: each filter is checked, asked for and granted on its own; then SUBACK, then retained messages.
+// MQTT 5.0 section 3.8, 3.1.1 section 3.8.
+
+import { PacketType, type QoS, ReasonCode, type Subscribe } from "@heirloom/codec";
+import type { Connection } from "../connection.ts";
+import type { Parts } from "../parts.ts";
+import type { SubscribeHook } from "../ports/hooks.ts";
+import type { Session } from "../sessions/session.ts";
+import type { Subscription } from "../sessions/subscription.ts";
+import { checkTopicFilter, isWildcardFilter, parseSharedFilter } from "../topics/index.ts";
+
+/** 3.1.1 section 3.9.3: the one failure code there is. */
+const FAILURE_3 = 0x80;
+
+export function handleSubscribe(parts: Parts, connection: Connection, subscribe: Subscribe): Promise<void> | void {
+  const { session } = connection;
+  if (session === undefined) return;
+  const subscriptionIdentifier = subscribe.properties.subscriptionIdentifier ?? 0;
+  const wanted = subscribe.subscriptions.map((subscription) => ({ ...subscription, subscriptionIdentifier }));
+  for (const subscription of wanted) {
+    const parsed = parseSharedFilter(subscription.topicFilter);
+    if (parsed !== undefined && parsed !== "invalid" && subscription.noLocal) {
+      // 5.0 [MQTT-3.8.3-4]
+      connection.fail(ReasonCode.PROTOCOL_ERROR, "No Local on a shared subscription");
+      return;
+    }
+  }
+  const { subscribe: hook } = parts.context.hooks;
+  if (hook !== undefined) return throughHook(parts, connection, session, subscribe, wanted, hook);
+  finish(parts, connection, session, subscribe, wanted.map((subscription) => grant(parts, session, subscription)));
+}
+
+async function throughHook(
+  parts: Parts,
+  connection: Connection,
+  session: Session,
+  subscribe: Subscribe,
+  wanted: readonly Subscription[],
+  hook: SubscribeHook,
+): Promise<void> {
+  const { client } = connection;
+  if (client === undefined) return;
+  const granted: Granted[] = [];
+  for (const subscription of wanted) {
+    const checked = grant(parts, session, subscription);
+    if (typeof checked === "number") {
+      granted.push(checked);
+      continue;
+    }
+    const answer = await hook(checked, client);
+    if (answer === undefined) granted.push(checked);
+    else if ("reasonCode" in answer) granted.push(answer.reasonCode);
+    else granted.push({ ...checked, qos: answer.qos < checked.qos ? answer.qos : checked.qos });
+  }
+  if (connection.state === "connected") finish(parts, connection, session, subscribe, granted);
+}
+
+/** A subscription as granted, or the reason code of 5.0 that refuses it. */
+type Granted = Subscription | number;
+
+function grant(parts: Parts, session: Session, subscription: Subscription): Granted {
+  const { limits } = parts.context;
+  const { topicFilter } = subscription;
+  const shared = parseSharedFilter(topicFilter);
+  if (shared === "invalid") return ReasonCode.TOPIC_FILTER_INVALID;
+  const plainFilter = shared?.topicFilter ?? topicFilter;
+  if (checkTopicFilter(plainFilter, limits.topicLevels) !== undefined) return ReasonCode.TOPIC_FILTER_INVALID;
+  if (shared !== undefined && !limits.sharedSubscriptionAvailable) return ReasonCode.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED;
+  if (isWildcardFilter(plainFilter) && !limits.wildcardSubscriptionAvailable) {
+    return ReasonCode.WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED;
+  }
+  if (subscription.subscriptionIdentifier !== 0 && !limits.subscriptionIdentifiersAvailable) {
+    return ReasonCode.SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED;
+  }
+  const isNew = !session.subscriptions.has(topicFilter);
+  if (isNew && session.subscriptions.size >= limits.subscriptionsPerSession) return ReasonCode.QUOTA_EXCEEDED;
+  const qos: QoS = subscription.qos < limits.maximumQoS ? subscription.qos : limits.maximumQoS;
+  return { ...subscription, qos };
+}
+
+function finish(
+  parts: Parts,
+  connection: Connection,
+  session: Session,
+  subscribe: Subscribe,
+  granted: readonly Granted[],
+): void {
+  const { context, retained, subscriptions } = parts;
+  const isMalformed = granted.some((item) => item === ReasonCode.TOPIC_FILTER_INVALID);
+  if (connection.version !== 5 && isMalformed) {
+    // 3.1.1 [MQTT-4.7.1-2], [MQTT-4.7.1-3]: a filter that breaks the rules is a protocol violation.
+    connection.fail(ReasonCode.TOPIC_FILTER_INVALID, "a topic filter that breaks the rules");
+    return;
+  }
+  const reasonCodes: number[] = [];
+  for (const item of granted) {
+    if (typeof item === "number") {
+      reasonCodes.push(connection.version === 5 ? item : FAILURE_3);
+      continue;
+    }
+    const { existed, isShared } = subscriptions.subscribe(session, item);
+    reasonCodes.push(item.qos);
+    const wantsRetained = item.retainHandling === 0 || (item.retainHandling === 1 && !existed);
+    if (wantsRetained && !isShared) session.replay(retained.replay(item.topicFilter, item));
+    if (connection.client !== undefined) {
+      context.observer.event("subscribed", { client: connection.client, topicFilter: item.topicFilter, qos: item.qos });
+    }
+  }
+  if (session.isLasting) connection.waitFor(context.turn.batch());
+  connection.sendWithReason(() => ({ type: PacketType.SUBACK, packetId: subscribe.packetId, reasonCodes }));
+}

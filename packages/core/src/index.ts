@@ -1,0 +1,41 @@
+// The heirloom broker as a state machine: no sockets, no clock, no disk. The public names.
+export { Broker } from "./broker.ts";
+export type { BrokerOptions, LocalSubscription } from "./broker.ts";
+export type { Connection } from "./connection.ts";
+export { Counters } from "./counters.ts";
+export { DEFAULT_LIMITS } from "./limits.ts";
+export type { Limits, Listener, QueuePolicy } from "./limits.ts";
+export type { MessageHandler } from "./local-client.ts";
+export { Message } from "./message.ts";
+export type { MessageFields } from "./message.ts";
+export type {
+  AuthExchange,
+  AuthMethod,
+  AuthStep,
+  ClientInfo,
+  ConnectHook,
+  DeliverHook,
+  Hooks,
+  PublishHook,
+  Refusal,
+  SubscribeHook,
+} from "./ports/hooks.ts";
+export type { BrokerEventName, BrokerEvents, Observer } from "./ports/observer.ts";
+export { StoreBatch, StoreError, TABLES } from "./ports/store.ts";
+export type {
+  Damage,
+  DamagedBlock,
+  LogExtent,
+  Store,
+  StoreErrorCode,
+  StoredBlock,
+  Table,
+} from "./ports/store.ts";
+export type { Transport } from "./ports/transport.ts";
+export type { World } from "./ports/world.ts";
+export { Receiver } from "./qos/receiver.ts";
+export { Sender } from "./qos/sender.ts";
+export type { Delivery } from "./qos/sender.ts";
+export { MemoryStore } from "./stores/memory-store.ts";
+export type { Subscription } from "./sessions/subscription.ts";
+export * from "./topics/index.ts";

@@ -1,0 +1,113 @@
+// Every limit and switch of a broker with its default. Whatever a peer can make grow has its bound here.
+
+import type { ProtocolVersion, QoS } from "@heirloom/codec";
+
+/** What happens when a lasting session's queue is full. Section "overload" of the contract in docs/architecture.md. */
+export type QueuePolicy = "discard-oldest" | "refuse" | "hold";
+
+/** The limits of one broker. All are counted; see `counters.ts`. */
+export interface Limits {
+  /** Seconds. The longest Keep Alive that is granted; 0 = no maximum. MQTT 5.0 section 3.2.2.3.14. */
+  readonly keepAliveMaximum: number;
+  /** Bytes of a whole packet that a client may send. 5.0 section 3.2.2.3.6. */
+  readonly maximumPacketSize: number;
+  /** Bytes of a whole CONNECT packet. Smaller than `maximumPacketSize`, because nobody is known yet. */
+  readonly maximumConnectSize: number;
+  /** Milliseconds from accepting a connection to a whole CONNECT. */
+  readonly connectTimeoutMs: number;
+  /** QoS 1 and 2 PUBLISH that a client may send without waiting. 5.0 section 3.2.2.3.3. */
+  readonly receiveMaximum: number;
+  /** QoS 1 and 2 PUBLISH that the broker sends without waiting, at most; a client may ask for fewer. */
+  readonly sendMaximum: number;
+  /** Topic aliases that a client may define. 5.0 section 3.2.2.3.8. */
+  readonly topicAliasMaximum: number;
+  /** Topic aliases that the broker defines towards one client, at most. */
+  readonly sendTopicAliasMaximum: number;
+  /** The highest QoS that is granted and accepted. 5.0 section 3.2.2.3.4. */
+  readonly maximumQoS: QoS;
+  readonly retainAvailable: boolean;
+  readonly wildcardSubscriptionAvailable: boolean;
+  readonly sharedSubscriptionAvailable: boolean;
+  readonly subscriptionIdentifiersAvailable: boolean;
+  /** Seconds for clients of 3.1 and 3.1.1 with clean session 0; 0xFFFFFFFF = never. */
+  readonly sessionExpiryDefault: number;
+  /** Seconds. The longest Session Expiry Interval that is granted; 0xFFFFFFFF = no maximum. */
+  readonly sessionExpiryMaximum: number;
+  /** Messages waiting for one lasting session, on disk. */
+  readonly queueMessages: number;
+  /** Bytes waiting for one lasting session, on disk. */
+  readonly queueBytes: number;
+  readonly queuePolicy: QueuePolicy;
+  /** Messages and bytes waiting in memory for one clean session; beyond them it is disconnected with 0x97. */
+  readonly cleanQueueMessages: number;
+  readonly cleanQueueBytes: number;
+  /** Bytes that wait for one connection's socket. Beyond them QoS 0 messages to it are dropped and counted. */
+  readonly outputBytes: number;
+  /** Bytes that wait for all sockets together. Beyond them each connection has only a sixteenth of `outputBytes`. */
+  readonly totalOutputBytes: number;
+  /** Bytes of recent log blocks kept in memory for all logs together. */
+  readonly logCacheBytes: number;
+  /** Levels of a topic name or filter. */
+  readonly topicLevels: number;
+  /** Subscriptions of one session. */
+  readonly subscriptionsPerSession: number;
+  /** Retained messages. */
+  readonly retainedMessages: number;
+  /** Connections at the same time. */
+  readonly connections: number;
+  /** Whether Payload Format Indicator 1 is checked to be UTF-8. 5.0 section 3.3.2.3.2. */
+  readonly checkPayloadFormat: boolean;
+  /** Versions that are accepted. */
+  readonly protocolVersions: readonly ProtocolVersion[];
+  /** Accept an empty ClientId and assign one. */
+  readonly allowEmptyClientId: boolean;
+  /** Sends every client elsewhere: CONNACK 0x9C (`temporary`) or 0x9D with this Server Reference. 5.0 section 4.11. */
+  readonly redirect: { readonly serverReference: string; readonly permanent: boolean } | undefined;
+}
+
+/** The defaults. `docs/reference/configuration.md` lists them for users. */
+export const DEFAULT_LIMITS: Limits = {
+  keepAliveMaximum: 0,
+  maximumPacketSize: 1_048_576 * 16,
+  maximumConnectSize: 262_144,
+  connectTimeoutMs: 10_000,
+  receiveMaximum: 65_535,
+  sendMaximum: 1_024,
+  topicAliasMaximum: 64,
+  sendTopicAliasMaximum: 64,
+  maximumQoS: 2,
+  retainAvailable: true,
+  wildcardSubscriptionAvailable: true,
+  sharedSubscriptionAvailable: true,
+  subscriptionIdentifiersAvailable: true,
+  sessionExpiryDefault: 0xffff_ffff,
+  sessionExpiryMaximum: 0xffff_ffff,
+  queueMessages: 1_000_000,
+  queueBytes: 1_073_741_824,
+  queuePolicy: "discard-oldest",
+  cleanQueueMessages: 100_000,
+  cleanQueueBytes: 67_108_864,
+  outputBytes: 8_388_608,
+  totalOutputBytes: 536_870_912,
+  logCacheBytes: 67_108_864,
+  topicLevels: 128,
+  subscriptionsPerSession: 10_000,
+  retainedMessages: 10_000_000,
+  connections: 1_000_000,
+  checkPayloadFormat: false,
+  protocolVersions: [3, 4, 5],
+  allowEmptyClientId: true,
+  redirect: undefined,
+};
+
+/** One listener: where connections come from, with what differs there from the broker's limits. */
+export interface Listener {
+  readonly name: string;
+  /** Whether clients without user name are taken; a connect hook may still refuse them. */
+  readonly allowAnonymous: boolean;
+  readonly maximumPacketSize?: number;
+  readonly keepAliveMaximum?: number;
+  readonly receiveMaximum?: number;
+  readonly topicAliasMaximum?: number;
+  readonly protocolVersions?: readonly ProtocolVersion[];
+}

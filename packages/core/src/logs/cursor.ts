@@ -1,0 +1,119 @@
+// A cursor: how far one reader got in one log, over one stretch of it. A subscription of a lasting session is a cursor
+// without an end; when the subscription changes or goes, its cursor gets an end and is read up to there, so that nothing
+// that was acknowledged is lost by an UNSUBSCRIBE.
+
+import type { Limits } from "../limits.ts";
+import type { Subscription } from "../sessions/subscription.ts";
+import type { Block } from "./block.ts";
+import type { Entry } from "./entry.ts";
+import type { Log } from "./log.ts";
+
+/** Who owns a cursor: a session, or a shared group. */
+export interface CursorOwner {
+  /** The lowest index of this cursor's log that is in flight for the owner, or `Infinity`. */
+  lowestInFlight(cursor: Cursor): number;
+  /** Cuts what waits for all cursors of the owner to the limit. */
+  enforceLimit(limits: Limits): void;
+  /** Entries were left out at the queue's limit. */
+  discarded(cursor: Cursor, messages: number): void;
+}
+
+export class Cursor {
+  /** Number within its owner; what is in flight refers to it. */
+  readonly cursorId: number;
+  readonly owner: CursorOwner;
+  readonly log: Log;
+  /** The options that hold for this stretch. */
+  readonly subscription: Subscription;
+  /** Index of the next entry to deliver. */
+  next: number;
+  /** Bytes of all entries of the log before `next`. */
+  nextBytes: number;
+  /** Index at which the stretch ends, not included; `Infinity` while the subscription stands. */
+  end: number = Infinity;
+  /** Sequence numbers of the stretch: from, included, until, not included. */
+  readonly fromSequence: number;
+  untilSequence: number = Infinity;
+  /** The `next` that its own record on disk has. */
+  recordNext = -1;
+  /** Blocks read from the store, in order, covering `next` and what follows. */
+  page: Block[] = [];
+  isReading = false;
+
+  constructor(
+    cursorId: number,
+    owner: CursorOwner,
+    log: Log,
+    subscription: Subscription,
+    next: number,
+    nextBytes: number,
+    fromSequence: number,
+  ) {
+    this.cursorId = cursorId;
+    this.owner = owner;
+    this.log = log;
+    this.subscription = subscription;
+    this.next = next;
+    this.nextBytes = nextBytes;
+    this.fromSequence = fromSequence;
+    log.cursors.add(this);
+  }
+
+  /** Entries that wait for this cursor. */
+  get waiting(): number {
+    return Math.max(0, Math.min(this.end, this.log.endIndex) - this.next);
+  }
+
+  /** Bytes that wait for this cursor; for a stretch with an end, those up to the log's end. */
+  get waitingBytes(): number {
+    return this.waiting === 0 ? 0 : this.log.totalBytes - this.nextBytes;
+  }
+
+  /** The lowest index that must stay in the log for this cursor. */
+  get low(): number {
+    const next = this.waiting === 0 && this.end !== Infinity ? Infinity : this.next;
+    return Math.min(next, this.owner.lowestInFlight(this));
+  }
+
+  /** Whether it has an end, everything was read and nothing is in flight. */
+  get isDone(): boolean {
+    return this.low === Infinity;
+  }
+
+  /** The entry at `next` when it is in memory, or `"absent"`. */
+  head(): Entry | "absent" {
+    const recent = this.log.recent(this.next);
+    if (recent !== undefined) return recent;
+    let first = this.page[0];
+    while (first !== undefined && first.endIndex <= this.next) {
+      this.page.shift();
+      first = this.page[0];
+    }
+    return first !== undefined && first.firstIndex <= this.next ? first.entry(this.next) : "absent";
+  }
+
+  /** Moves past one entry that took `bytes` in the log. */
+  advance(bytes: number): void {
+    this.next++;
+    this.nextBytes += bytes;
+  }
+
+  /** Moves past `count` entries whose size is not known; their bytes are taken as an equal share. */
+  skip(count: number): void {
+    const share = Math.round((this.waitingBytes / Math.max(1, this.log.endIndex - this.next)) * count);
+    this.next += count;
+    this.nextBytes += share;
+  }
+
+  /** Moves to the newest end: everything so far was delivered while it came in. */
+  moveToEnd(): void {
+    this.next = this.log.endIndex;
+    this.nextBytes = this.log.totalBytes;
+  }
+
+  /** Gives the stretch its end. */
+  close(sequence: number): void {
+    this.end = this.log.endIndex;
+    this.untilSequence = sequence;
+  }
+}

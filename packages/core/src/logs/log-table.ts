@@ -1,0 +1,229 @@
+// All logs of a broker: made for the first lasting subscription of a filter, trimmed as cursors move on, dropped with the last.
+// Keeps the order of all messages: each gets a sequence number here. Bounds the memory that log blocks take.
+
+import type { Counters } from "../counters.ts";
+import type { Limits } from "../limits.ts";
+import type { Message } from "../message.ts";
+import type { Observer } from "../ports/observer.ts";
+import type { Store, StoreBatch } from "../ports/store.ts";
+import type { Stored, Turn } from "../turn.ts";
+import { Block } from "./block.ts";
+import { Log, type LogHost } from "./log.ts";
+
+/** Entries that have to be free at the front of a log before they are trimmed while the log is in use. */
+const TRIM_ENTRIES = 4_096;
+/** Bytes likewise, estimated. */
+const TRIM_BYTES = 1_048_576;
+
+export interface LogTableHost {
+  readonly limits: Limits;
+  readonly counters: Counters;
+  readonly store: Store;
+  readonly turn: Turn;
+  readonly observer: Observer;
+  /** The store could not be read. */
+  readFailed(error: unknown): void;
+  /** A log has fewer entries waiting than before; publishers that wait for room may try again. */
+  roomChanged(): void;
+  /** A log is gone with its last cursor. */
+  dropped(log: Log): void;
+}
+
+export class LogTable implements LogHost {
+  readonly #host: LogTableHost;
+  readonly #logs = new Map<number, Log>();
+  #lastLogId = 0;
+  #sequence = 0;
+  /** Logs with finished blocks in memory, the one used longest ago first. */
+  readonly #cached = new Set<Log>();
+  /** Logs whose cursors moved since the last look. */
+  #touched = new Set<Log>();
+  readonly #trims = new Trims();
+
+  constructor(host: LogTableHost) {
+    this.#host = host;
+  }
+
+  /** The sequence number that the next message will get. */
+  get nextSequence(): number {
+    return this.#sequence + 1;
+  }
+
+  get size(): number {
+    return this.#logs.size;
+  }
+
+  all(): IterableIterator<Log> {
+    return this.#logs.values();
+  }
+
+  get(logId: number): Log | undefined {
+    return this.#logs.get(logId);
+  }
+
+  /** Gives a sequence number to a message that is about to be appended to one or more logs. */
+  takeSequence(): number {
+    return ++this.#sequence;
+  }
+
+  /** A new, empty log. */
+  create(topicFilter: string): Log {
+    const log = new Log(this, ++this.#lastLogId, topicFilter, 0, 0, 0);
+    this.#logs.set(log.logId, log);
+    this.#host.counters.logs = this.#logs.size;
+    log.recordUnsaved = true;
+    this.save(log);
+    return log;
+  }
+
+  /** Takes up a log after a restart. */
+  restore(log: Log): void {
+    this.#logs.set(log.logId, log);
+    this.#lastLogId = Math.max(this.#lastLogId, log.logId);
+    this.#host.counters.logs = this.#logs.size;
+  }
+
+  /** Sequence numbers up to this one are in use. */
+  restoreSequence(sequence: number): void {
+    this.#sequence = Math.max(this.#sequence, sequence);
+  }
+
+  /** Log numbers up to this one are in use or stood for logs that are gone. */
+  restoreLogId(logId: number): void {
+    this.#lastLogId = Math.max(this.#lastLogId, logId);
+  }
+
+  /** Appends one message with its own sequence number. */
+  append(log: Log, message: Message, identifiers: readonly number[]): void {
+    log.append(message, this.takeSequence(), identifiers);
+  }
+
+  // --- LogHost ---------------------------------------------------------------------------------------------------
+
+  save(log: Log): void {
+    this.#host.turn.save(log);
+  }
+
+  cached(log: Log, bytes: number): void {
+    this.#host.counters.logCacheBytes += bytes;
+    if (bytes > 0) {
+      this.#touched.add(log);
+      this.#cached.delete(log);
+      this.#cached.add(log);
+    }
+  }
+
+  // --- reading ---------------------------------------------------------------------------------------------------
+
+  /** Reads blocks from the store, from the one that holds `fromIndex` on. Damaged ones are left out. */
+  async readBlocks(log: Log, fromIndex: number, maximumBytes: number): Promise<Block[]> {
+    const stored = await this.#host.store.readLog(log.logId, fromIndex, maximumBytes);
+    const blocks: Block[] = [];
+    for (const block of stored) {
+      if ("damaged" in block) continue;
+      try {
+        blocks.push(Block.read(block));
+      } catch (error) {
+        this.#host.observer.event("damaged", {
+          place: `log ${log.logId}, block ${block.firstIndex} to ${block.lastIndex}`,
+          reason: error instanceof Error ? error.message : String(error),
+        });
+      }
+    }
+    return blocks;
+  }
+
+  readFailed(error: unknown): void {
+    this.#host.readFailed(error);
+  }
+
+  // --- trimming --------------------------------------------------------------------------------------------------
+
+  /** A cursor of this log moved or went: look whether entries can go. */
+  touch(log: Log): void {
+    this.#touched.add(log);
+  }
+
+  /** Cuts queues to their limit, gives back what no cursor needs any more, drops logs without cursors. */
+  sweep(limits: Limits): void {
+    const touched = this.#touched;
+    if (touched.size === 0) return;
+    this.#touched = new Set();
+    for (const log of touched) {
+      enforceLimits(limits, log);
+      this.#sweepLog(log);
+    }
+    this.#host.roomChanged();
+  }
+
+  #sweepLog(log: Log): void {
+    const low = log.lowIndex();
+    if (log.cursors.size === 0) {
+      this.#drop(log);
+      return;
+    }
+    const free = low - log.firstIndex;
+    if (free <= 0) return;
+    const share = log.totalBytes / Math.max(1, log.endIndex);
+    if (low < log.endIndex && free < TRIM_ENTRIES && free * share < TRIM_BYTES) {
+      this.#touched.add(log);
+      return;
+    }
+    this.#trim(log, low);
+  }
+
+  #trim(log: Log, to: number): void {
+    this.#trims.add(log, log.firstIndex, to);
+    log.firstIndex = to;
+    log.recordUnsaved = true;
+    this.save(log);
+    this.#host.turn.save(this.#trims);
+  }
+
+  #drop(log: Log): void {
+    if (!this.#logs.delete(log.logId)) return;
+    log.forgetAll();
+    this.#cached.delete(log);
+    this.#host.counters.logs = this.#logs.size;
+    this.#trims.add(log, log.firstIndex, log.endIndex);
+    log.isDropped = true;
+    this.#host.turn.save(this.#trims);
+    this.#host.dropped(log);
+  }
+
+  // --- memory ----------------------------------------------------------------------------------------------------
+
+  /** A batch is on disk: blocks in memory beyond the bounds are forgotten. */
+  committed(durable: number): void {
+    const { counters, limits } = this.#host;
+    for (const log of this.#cached) {
+      if (counters.logCacheBytes <= limits.logCacheBytes) break;
+      log.forgetRecent(durable, 0);
+      if (log.recentBytes === 0) this.#cached.delete(log);
+    }
+  }
+}
+
+/** Looks at the readers of a log only when one of them could be over its limit. */
+function enforceLimits(limits: Limits, log: Log): void {
+  if (log.endIndex - log.firstIndex < limits.queueMessages / 16 && log.totalBytes < limits.queueBytes / 16) return;
+  for (const cursor of [...log.cursors]) if (cursor.waiting > 0) cursor.owner.enforceLimit(limits);
+}
+
+/** Ranges of logs that go with the next batch. */
+class Trims implements Stored {
+  unsaved = false;
+  #ranges: { readonly log: Log; readonly from: number; readonly to: number }[] = [];
+
+  add(log: Log, from: number, to: number): void {
+    this.#ranges.push({ log, from, to });
+  }
+
+  save(batch: StoreBatch): void {
+    for (const { log, from, to } of this.#ranges) {
+      batch.trim(log.logId, from, to);
+      if (log.isDropped) batch.delete("log", String(log.logId));
+    }
+    this.#ranges = [];
+  }
+}

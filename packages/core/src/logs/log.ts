@@ -1,0 +1,192 @@
+// The log of one topic filter: every QoS 1 and 2 message that matched it, once, for all lasting sessions that subscribe to it.
+// Appending costs the same for one session and for a hundred thousand. Its newest blocks stay in memory for those who keep up.
+
+import { Writer } from "@heirloom/codec";
+import { ByteReader } from "../byte-reader.ts";
+import { writeU48 } from "../byte-writer.ts";
+import type { Limits } from "../limits.ts";
+import type { Message } from "../message.ts";
+import type { StoreBatch } from "../ports/store.ts";
+import type { Stored } from "../turn.ts";
+import { Block, BLOCK_BYTES } from "./block.ts";
+import type { Cursor } from "./cursor.ts";
+import { type Entry, NO_IDENTIFIERS } from "./entry.ts";
+
+/** Bytes of finished blocks that one log keeps in memory. */
+const RECENT_BYTES = 262_144;
+
+/** What a log needs from the table of logs. */
+export interface LogHost {
+  save(log: Log): void;
+  /** Bytes in memory changed by `bytes`. */
+  cached(log: Log, bytes: number): void;
+}
+
+export class Log implements Stored {
+  readonly logId: number;
+  /** The filter whose messages it holds; "" for a session's own log of retained messages. */
+  readonly topicFilter: string;
+  readonly cursors: Set<Cursor> = new Set();
+  /** Index of the oldest entry that may still be stored. */
+  firstIndex: number;
+  /** Index that the next entry will get. */
+  endIndex: number;
+  /** Bytes of all entries ever appended. */
+  totalBytes: number;
+  /** Whether a reader wants to know who published: a subscription with No Local. */
+  keepsPublisher = false;
+  /** Whether its last cursor is gone and it goes with the next batch. */
+  isDropped = false;
+  unsaved = false;
+  /** Whether the log itself, its filter and first index, has to be written. */
+  recordUnsaved = false;
+  readonly #host: LogHost;
+  /** Newest blocks in order; those from `#unsavedFrom` on are not in a batch yet. */
+  readonly #recent: Block[] = [];
+  #unsavedFrom = 0;
+  #fullInTurn = -1;
+  #isFull = false;
+  #lowBytes = 0;
+
+  constructor(host: LogHost, logId: number, topicFilter: string, firstIndex: number, endIndex: number, totalBytes: number) {
+    this.#host = host;
+    this.logId = logId;
+    this.topicFilter = topicFilter;
+    this.firstIndex = firstIndex;
+    this.endIndex = endIndex;
+    this.totalBytes = totalBytes;
+  }
+
+  /** Appends a message; its index is `endIndex - 1` afterwards. It is stored with the batch being collected. */
+  append(message: Message, sequence: number, identifiers: readonly number[] = NO_IDENTIFIERS): void {
+    let block = this.#recent[this.#recent.length - 1];
+    if (block === undefined || !block.isOpen || block.byteLength >= BLOCK_BYTES) {
+      block = Block.begin(this.logId, this.endIndex, this.totalBytes);
+      this.#recent.push(block);
+      if (!this.unsaved) this.#host.save(this);
+    }
+    this.totalBytes += block.append(message, sequence, identifiers, this.keepsPublisher);
+    this.endIndex++;
+  }
+
+  save(batch: StoreBatch, batchNumber: number): void {
+    if (this.isDropped) return;
+    let cachedBytes = 0;
+    for (; this.#unsavedFrom < this.#recent.length; this.#unsavedFrom++) {
+      const block = this.#recent[this.#unsavedFrom];
+      if (block === undefined) break;
+      batch.append(block.close(batchNumber));
+      cachedBytes += block.byteLength;
+    }
+    if (cachedBytes > 0) {
+      this.#host.cached(this, cachedBytes);
+      this.forgetRecent(batchNumber - 1);
+    }
+    if (this.recordUnsaved) {
+      this.recordUnsaved = false;
+      batch.put("log", String(this.logId), writeLogRecord(this));
+    }
+  }
+
+  /** The entry at `index` when it is in memory. */
+  recent(index: number): Entry | undefined {
+    for (let place = this.#recent.length - 1; place >= 0; place--) {
+      const block = this.#recent[place];
+      if (block === undefined || index >= block.endIndex) return undefined;
+      if (index >= block.firstIndex) return block.entry(index);
+    }
+    return undefined;
+  }
+
+  /** Index of the oldest entry in memory, or `endIndex`. */
+  get recentIndex(): number {
+    return this.#recent[0]?.firstIndex ?? this.endIndex;
+  }
+
+  /** Bytes of finished blocks in memory. */
+  get recentBytes(): number {
+    let bytes = 0;
+    for (const block of this.#recent) if (!block.isOpen) bytes += block.byteLength;
+    return bytes;
+  }
+
+  /** Forgets the oldest blocks in memory that are on disk, until at most `most` bytes are left. */
+  forgetRecent(durable: number, most: number = RECENT_BYTES): void {
+    let bytes = this.recentBytes;
+    let count = 0;
+    while (bytes > most && count < this.#unsavedFrom) {
+      const block = this.#recent[count];
+      if (block === undefined || block.batch > durable) break;
+      bytes -= block.byteLength;
+      this.#host.cached(this, -block.byteLength);
+      count++;
+    }
+    if (count === 0) return;
+    this.#recent.splice(0, count);
+    this.#unsavedFrom -= count;
+  }
+
+  /** The log is dropped: nothing of it is kept. */
+  forgetAll(): void {
+    this.#host.cached(this, -this.recentBytes);
+    this.#recent.length = 0;
+    this.#unsavedFrom = 0;
+  }
+
+  /** Whether a subscription that stands reads it; the last one may have ended and still be read. */
+  get isWanted(): boolean {
+    for (const cursor of this.cursors) if (cursor.end === Infinity) return true;
+    return false;
+  }
+
+  /**
+   * Whether a reader's queue is at its limit. Looks at the cursors at most once a turn, because a hundred thousand
+   * sessions may have one here.
+   */
+  isFull(limits: Limits, turnNumber: number): boolean {
+    if (this.#fullInTurn === turnNumber) return this.#isFull;
+    const entries = this.endIndex - this.firstIndex;
+    if (entries < limits.queueMessages && this.totalBytes - this.#lowBytes < limits.queueBytes) return false;
+    this.#fullInTurn = turnNumber;
+    this.#isFull = false;
+    this.#lowBytes = this.totalBytes;
+    for (const cursor of this.cursors) {
+      this.#lowBytes = Math.min(this.#lowBytes, cursor.nextBytes);
+      if (cursor.waiting >= limits.queueMessages || cursor.waitingBytes >= limits.queueBytes) this.#isFull = true;
+    }
+    return this.#isFull;
+  }
+
+  /** The lowest index that a cursor still needs; `endIndex` when none needs any. */
+  lowIndex(): number {
+    let low = this.endIndex;
+    for (const cursor of this.cursors) low = Math.min(low, cursor.low);
+    return low;
+  }
+}
+
+/** The stored form of a log: text filter | u48 first index | u48 end index | u48 bytes. See docs/store-format.md. */
+export function writeLogRecord(log: Log): Uint8Array {
+  const writer = new Writer();
+  writer.string(log.topicFilter);
+  writeU48(writer, log.firstIndex);
+  writeU48(writer, log.endIndex);
+  writeU48(writer, log.totalBytes);
+  return writer.take();
+}
+
+export interface LogRecord {
+  readonly topicFilter: string;
+  readonly firstIndex: number;
+  readonly endIndex: number;
+  readonly totalBytes: number;
+}
+
+export function readLogRecord(bytes: Uint8Array): LogRecord {
+  const reader = new ByteReader(bytes);
+  const topicFilter = reader.text();
+  const firstIndex = reader.u48();
+  const endIndex = reader.u48();
+  const totalBytes = reader.u48();
+  return { topicFilter, firstIndex, endIndex, totalBytes };
+}

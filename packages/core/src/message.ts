@@ -1,0 +1,123 @@
+// An application message inside the broker: what was published, without anything that belongs to one packet or one receiver.
+// Its payload is a range of someone else's bytes until it has to be kept: then `own()` copies it. MQTT 5.0 section 3.3.
+
+import type { QoS } from "@heirloom/codec";
+
+/** No bytes, shared. */
+export const NO_BYTES: Uint8Array = new Uint8Array(0);
+
+/** What an application says of a message; see {@link Message} for the meanings. */
+export interface MessageFields {
+  readonly topicName: string;
+  readonly payload?: Uint8Array;
+  readonly qos?: QoS;
+  readonly retain?: boolean;
+  readonly forwarded?: Uint8Array;
+  readonly expiresAtMs?: number;
+  readonly publisherId?: string;
+}
+
+/** A message. Not changed after it was made, except that `own()` moves its bytes. */
+export class Message {
+  readonly topicName: string;
+  /** The QoS it was published with. */
+  readonly qos: QoS;
+  /** The RETAIN flag it was published with. */
+  readonly retain: boolean;
+  /** The payload is `source` from `payloadStart` up to, not including, `payloadEnd`. */
+  source: Uint8Array;
+  payloadStart: number;
+  payloadEnd: number;
+  /** The 5.0 properties that are forwarded unaltered, as on the wire, in the publisher's order. */
+  forwarded: Uint8Array;
+  /** Broker time at which it expires; `Infinity` = never. 5.0 section 3.3.2.3.3. */
+  readonly expiresAtMs: number;
+  /** ClientId of the publisher, for No Local; "" when nobody's session published it. */
+  readonly publisherId: string;
+  #owned = false;
+
+  constructor(
+    topicName: string,
+    qos: QoS,
+    retain: boolean,
+    source: Uint8Array,
+    payloadStart: number,
+    payloadEnd: number,
+    forwarded: Uint8Array,
+    expiresAtMs: number,
+    publisherId: string,
+  ) {
+    this.topicName = topicName;
+    this.qos = qos;
+    this.retain = retain;
+    this.source = source;
+    this.payloadStart = payloadStart;
+    this.payloadEnd = payloadEnd;
+    this.forwarded = forwarded;
+    this.expiresAtMs = expiresAtMs;
+    this.publisherId = publisherId;
+  }
+
+  /** A message of an application's own: from the fields that it cares about. */
+  static of(fields: MessageFields): Message {
+    const payload = fields.payload ?? NO_BYTES;
+    return new Message(
+      fields.topicName,
+      fields.qos ?? 0,
+      fields.retain ?? false,
+      payload,
+      0,
+      payload.length,
+      fields.forwarded ?? NO_BYTES,
+      fields.expiresAtMs ?? Infinity,
+      fields.publisherId ?? "",
+    );
+  }
+
+  /** The same message with another QoS. Shares the bytes. */
+  withQoS(qos: QoS): Message {
+    if (qos === this.qos) return this;
+    const { topicName, retain, source, payloadStart, payloadEnd, forwarded, expiresAtMs, publisherId } = this;
+    return new Message(topicName, qos, retain, source, payloadStart, payloadEnd, forwarded, expiresAtMs, publisherId);
+  }
+
+  get payload(): Uint8Array {
+    return this.source.subarray(this.payloadStart, this.payloadEnd);
+  }
+
+  get payloadLength(): number {
+    return this.payloadEnd - this.payloadStart;
+  }
+
+  /** About how many bytes of memory it holds once it owns its bytes. */
+  get heldBytes(): number {
+    return this.payloadEnd - this.payloadStart + this.forwarded.length + this.topicName.length + 64;
+  }
+
+  /** The same message with bytes of its own. */
+  copy(): Message {
+    const { topicName, qos, retain, source, payloadStart, payloadEnd, forwarded, expiresAtMs, publisherId } = this;
+    return new Message(topicName, qos, retain, source, payloadStart, payloadEnd, forwarded, expiresAtMs, publisherId).own();
+  }
+
+  /**
+   * Copies payload and properties out of the bytes they came in. Whoever keeps a message beyond the call that
+   * brought it must do this: the bytes are a slice of a read buffer that would otherwise stay alive with it.
+   */
+  own(): this {
+    if (this.#owned) return this;
+    const length = this.payloadEnd - this.payloadStart;
+    this.source = length === 0 ? NO_BYTES : this.source.slice(this.payloadStart, this.payloadEnd);
+    this.payloadStart = 0;
+    this.payloadEnd = length;
+    this.forwarded = this.forwarded.length === 0 ? NO_BYTES : this.forwarded.slice();
+    this.#owned = true;
+    return this;
+  }
+}
+
+/** Seconds that are left of a message, at least 1, or -1 when it never expires. 5.0 [MQTT-3.3.2-6]. */
+export function remainingExpirySeconds(message: Message, nowMs: number): number {
+  if (message.expiresAtMs === Infinity) return -1;
+  return Math.max(1, Math.ceil((message.expiresAtMs - nowMs) / 1000));
+}

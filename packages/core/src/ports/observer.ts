@@ -1,0 +1,28 @@
+// The port for what a broker tells about itself: events as they happen. Counters are in `counters.ts`.
+
+import type { ClientInfo } from "./hooks.ts";
+import type { Damage } from "./store.ts";
+
+/** Events by name. Payloads and passwords are never among them. */
+export interface BrokerEvents {
+  connected: { readonly client: ClientInfo; readonly sessionPresent: boolean };
+  /** `reasonCode` is that of the DISCONNECT sent or received; 0 = a normal one. */
+  disconnected: { readonly client: ClientInfo; readonly reasonCode: number; readonly reason: string };
+  /** A connection that ended before it was accepted. */
+  refused: { readonly remoteAddress: string; readonly reasonCode: number; readonly reason: string };
+  subscribed: { readonly client: ClientInfo; readonly topicFilter: string; readonly qos: number };
+  unsubscribed: { readonly client: ClientInfo; readonly topicFilter: string };
+  sessionEnded: { readonly clientId: string; readonly reason: "expired" | "clean-start" | "closed"; readonly discarded: number };
+  /** Acknowledged messages left out at a queue's limit. */
+  discarded: { readonly clientId: string; readonly messages: number };
+  willPublished: { readonly clientId: string; readonly topicName: string };
+  damaged: Damage;
+  storeFull: { readonly full: boolean };
+}
+
+export type BrokerEventName = keyof BrokerEvents;
+
+/** Receives events. Called synchronously; must not throw and must be quick. */
+export interface Observer {
+  event<Name extends BrokerEventName>(name: Name, event: BrokerEvents[Name]): void;
+}

@@ -1,0 +1,28 @@
+// The port to one network connection, as the broker sees it: bytes out, an end, and how much still waits.
+// Implementations: TCP and WebSocket in `heirloom`, a simulated network in tests.
+
+/** One network connection. The broker calls it at most a few times per turn, never per message. */
+export interface Transport {
+  /**
+   * Sends bytes. The transport owns them from here on. Called at most once per turn for all that the turn produced.
+   */
+  write(bytes: Uint8Array): void;
+
+  /**
+   * Ends the connection so that the peer can still read what was written: flush, FIN, and read on (ignoring) until
+   * the peer closes or a short grace period ends. Nothing is written after it.
+   */
+  end(): void;
+
+  /** Ends the connection at once and forgets what was not sent. */
+  destroy(): void;
+
+  /** Stops (true) or goes on (false) with reading from the peer. */
+  pause(paused: boolean): void;
+
+  /** Bytes given to `write` that the operating system has not taken yet. */
+  readonly bufferedBytes: number;
+
+  /** Where the peer is, for logs and hooks, such as "203.0.113.9:51234". */
+  readonly remoteAddress: string;
+}

@@ -1,0 +1,60 @@
+// Incoming QoS 2 of one session: packet identifiers received and not yet released.
+// Knows neither sockets nor the store; the caller puts what it returns into the turn. Broker and client share it.
+// MQTT 5.0 section 4.3.3, 3.1.1 section 4.3.3.
+
+export class Receiver {
+  readonly #received = new Set<number>();
+  #onThisConnection = 0;
+
+  /** Identifiers received and not released. */
+  get packetIds(): ReadonlySet<number> {
+    return this.#received;
+  }
+
+  /** QoS 2 PUBLISH of this connection that are not released: they count against our Receive Maximum. */
+  get openCount(): number {
+    return this.#onThisConnection;
+  }
+
+  /** A new connection: the peer's quota is fresh. */
+  connect(): void {
+    this.#onThisConnection = 0;
+  }
+
+  /**
+   * Notes that PUBLISH `packetId` arrived.
+   *
+   * The identifier has to be in the same batch as the message: written later, a crash in between would let the
+   * sender's repetition through as a second message.
+   *
+   * @returns `"new"`, or `"known"` when the message was taken before and only PUBREC is owed again, 5.0 [MQTT-4.3.3-10].
+   */
+  received(packetId: number): "new" | "known" {
+    if (this.#received.has(packetId)) return "known";
+    this.#received.add(packetId);
+    this.#onThisConnection++;
+    return "new";
+  }
+
+  /** The message was refused with an error code: the identifier is free again, 5.0 [MQTT-4.3.3-9]. */
+  refused(packetId: number): void {
+    this.released(packetId);
+  }
+
+  /** Notes PUBREL. Returns whether the identifier was known, 5.0 [MQTT-4.3.3-11]. */
+  released(packetId: number): boolean {
+    if (!this.#received.delete(packetId)) return false;
+    if (this.#onThisConnection > 0) this.#onThisConnection--;
+    return true;
+  }
+
+  /** Takes up an identifier from before a restart. */
+  restore(packetId: number): void {
+    this.#received.add(packetId);
+  }
+
+  clear(): void {
+    this.#received.clear();
+    this.#onThisConnection = 0;
+  }
+}

@@ -1,0 +1,248 @@
+// Builds the broker's state from the store at start. Takes time for each session, subscription, log and retained message,
+// never for each queued message: those are read when their session comes for them.
+
+import { Block } from "./logs/block.ts";
+import { Cursor } from "./logs/cursor.ts";
+import { Log, readLogRecord } from "./logs/log.ts";
+import type { Parts } from "./parts.ts";
+import type { LogExtent } from "./ports/store.ts";
+import { StoreBatch } from "./ports/store.ts";
+import { readGroup } from "./sessions/group-record.ts";
+import type { LastingSession } from "./sessions/lasting-session.ts";
+import { type Place } from "./sessions/session.ts";
+import {
+  type DeliveryRecord,
+  readDelivery,
+  readReceived,
+  readSession,
+  readStretch,
+  type SessionRecord,
+  type StretchRecord,
+} from "./sessions/session-records.ts";
+import { NEVER_EXPIRES } from "./sessions/session-table.ts";
+import type { SharedGroup } from "./sessions/shared-group.ts";
+import type { Stretch } from "./sessions/stretch.ts";
+import { parseSharedFilter } from "./topics/index.ts";
+
+export class Recovery {
+  readonly #parts: Parts;
+  readonly #sessions = new Map<number, LastingSession>();
+  readonly #records = new Map<LastingSession, SessionRecord>();
+  readonly #logsByFilter = new Map<string, Log>();
+  readonly #groups: SharedGroup[] = [];
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** Reads everything. What cannot be understood is reported and left out. */
+  async run(): Promise<void> {
+    await this.#loadLogs();
+    await this.#each("session", (clientId, value) => this.#session(clientId, value));
+    await this.#each("group", (key, value) => this.#group(key, value));
+    await this.#each("subscription", (key, value) => this.#subscription(key, value));
+    await this.#each("delivery", (key, value) => this.#delivery(key, value));
+    await this.#each("received", (key, value) => this.#received(key, value));
+    await this.#each("retained", (_topicName, value) => this.#parts.retained.restore(value));
+    this.#settle();
+  }
+
+  async #each(table: Parameters<Parts["context"]["store"]["load"]>[0], take: (key: string, value: Uint8Array) => void): Promise<void> {
+    const { store, observer } = this.#parts.context;
+    for await (const records of store.load(table)) {
+      for (const [key, value] of records) {
+        try {
+          take(key, value);
+        } catch (error) {
+          const reason = error instanceof Error ? error.message : String(error);
+          observer.event("damaged", { place: `${table} record ${JSON.stringify(key)}`, reason });
+        }
+      }
+    }
+  }
+
+  // --- logs ------------------------------------------------------------------------------------------------------
+
+  async #loadLogs(): Promise<void> {
+    const { logs, store } = this.#parts.context;
+    const extents = new Map<number, LogExtent>();
+    for (const extent of await store.loadLogs()) extents.set(extent.logId, extent);
+    await this.#each("log", (key, value) => {
+      const logId = Number(key);
+      const record = readLogRecord(value);
+      const log = this.#log(logId, record, extents.get(logId));
+      extents.delete(logId);
+      logs.restore(log);
+      if (log.topicFilter !== "") this.#logsByFilter.set(log.topicFilter, log);
+    });
+    await this.#dropLeftOver([...extents.values()]);
+  }
+
+  #log(logId: number, record: ReturnType<typeof readLogRecord>, extent: LogExtent | undefined): Log {
+    const { logs } = this.#parts.context;
+    let { firstIndex, endIndex, totalBytes } = record;
+    if (extent !== undefined) {
+      firstIndex = Math.min(extent.firstIndex, endIndex);
+      endIndex = Math.max(endIndex, extent.lastBlock.lastIndex + 1);
+      if (!("damaged" in extent.lastBlock)) {
+        const block = Block.read(extent.lastBlock);
+        totalBytes = Math.max(totalBytes, block.bytesAfter);
+        logs.restoreSequence(block.entry(block.endIndex - 1).sequence);
+      }
+    }
+    return new Log(logs, logId, record.topicFilter, firstIndex, endIndex, totalBytes);
+  }
+
+  /** Blocks of logs that were dropped before the crash and not yet deleted. */
+  async #dropLeftOver(extents: readonly LogExtent[]): Promise<void> {
+    if (extents.length === 0) return;
+    const batch = new StoreBatch();
+    for (const { logId, firstIndex, lastBlock } of extents) {
+      this.#parts.context.logs.restoreLogId(logId);
+      batch.trim(logId, firstIndex, lastBlock.lastIndex + 1);
+    }
+    await this.#parts.context.store.commit(batch);
+  }
+
+  // --- sessions --------------------------------------------------------------------------------------------------
+
+  #session(clientId: string, value: Uint8Array): void {
+    const record = readSession(value);
+    const session = this.#parts.sessions.restore(clientId, record.sessionId);
+    session.expiryInterval = record.expiryInterval;
+    session.username = record.username;
+    session.will = record.will;
+    this.#sessions.set(record.sessionId, session);
+    this.#records.set(session, record);
+  }
+
+  #sessionOf(key: string): LastingSession {
+    const session = this.#sessions.get(Number.parseInt(key, 10));
+    if (session === undefined) throw new RangeError("no session has this number");
+    return session;
+  }
+
+  #group(key: string, value: Uint8Array): void {
+    const { logs } = this.#parts.context;
+    const shared = parseSharedFilter(key);
+    if (shared === undefined || shared === "invalid") throw new RangeError("not a shared subscription");
+    const { logId, next, nextBytes, fromSequence, openIndexes } = readGroup(value);
+    const log = logs.get(logId);
+    if (log === undefined) throw new RangeError(`there is no log ${logId}`);
+    const group = this.#parts.subscriptions.group(shared.shareName, shared.topicFilter);
+    group.restore(log, next, nextBytes, fromSequence, openIndexes);
+    this.#parts.subscriptions.restoreLog(log.topicFilter, log);
+    this.#reaches(log, next);
+    this.#groups.push(group);
+  }
+
+  #subscription(key: string, value: Uint8Array): void {
+    const session = this.#sessionOf(key);
+    const stretchId = Number(key.slice(key.indexOf("/") + 1));
+    const record = readStretch(value);
+    const stretch: Stretch = {
+      stretchId,
+      session,
+      subscription: record.subscription,
+      cursor: this.#cursor(session, stretchId, record),
+      group: this.#groupOf(record.subscription.topicFilter),
+    };
+    if (record.isOpen) this.#parts.subscriptions.restore(stretch);
+    session.addStretch(stretch);
+    if (stretchId === 0) session.inbox = stretch.cursor;
+  }
+
+  #groupOf(topicFilter: string): SharedGroup | undefined {
+    const shared = parseSharedFilter(topicFilter);
+    if (shared === undefined || shared === "invalid") return undefined;
+    return this.#parts.subscriptions.group(shared.shareName, shared.topicFilter);
+  }
+
+  #cursor(session: LastingSession, stretchId: number, { cursor, subscription }: StretchRecord): Cursor | undefined {
+    if (cursor === undefined) return undefined;
+    const { logs } = this.#parts.context;
+    const log = logs.get(cursor.logId);
+    if (log === undefined) throw new RangeError(`there is no log ${cursor.logId}`);
+    const { next, nextBytes, fromSequence, end, untilSequence } = cursor;
+    const restored = new Cursor(stretchId, session, log, subscription, next, nextBytes, fromSequence);
+    restored.end = end;
+    restored.untilSequence = untilSequence;
+    restored.recordNext = next;
+    if (subscription.noLocal) log.keepsPublisher = true;
+    logs.restoreSequence(fromSequence - 1);
+    if (log.topicFilter !== "") this.#parts.subscriptions.restoreLog(log.topicFilter, log);
+    this.#reaches(log, next);
+    return restored;
+  }
+
+  /** Indexes below `index` were in use, even if their blocks are gone: they are not given again. */
+  #reaches(log: Log, index: number): void {
+    log.endIndex = Math.max(log.endIndex, index);
+  }
+
+  // --- what was in flight ----------------------------------------------------------------------------------------
+
+  #delivery(key: string, value: Uint8Array): void {
+    const session = this.#sessionOf(key);
+    const record = readDelivery(value);
+    session.sender.restoreLastPacketId(record.lastPacketId);
+    for (const { stretchId, next, nextBytes } of record.moved) {
+      const cursor = session.stretches.get(stretchId)?.cursor;
+      if (cursor === undefined) continue;
+      cursor.next = next;
+      cursor.nextBytes = nextBytes;
+      this.#reaches(cursor.log, next);
+    }
+    for (const run of record.runs) this.#run(session, run);
+  }
+
+  #run(session: LastingSession, run: DeliveryRecord["runs"][number]): void {
+    const stretch = session.stretches.get(run.stretchId);
+    if (stretch === undefined) throw new RangeError(`there is no subscription ${run.stretchId}`);
+    const cursor = stretch.cursor ?? this.#groupCursor(stretch);
+    if (cursor === undefined) throw new RangeError(`there is no log for subscription ${run.stretchId}`);
+    for (let count = 0; count < run.count; count++) {
+      const index = run.index + count;
+      const place: Place = { stretchId: run.stretchId, cursor, index, group: stretch.group };
+      session.sender.restore(run.packetId + count, run.qos, place, run.isReleased);
+      stretch.group?.restoreGiven(index, session);
+      this.#reaches(cursor.log, index + 1);
+    }
+  }
+
+  /** The group's cursor; a group that lost its last member has none on disk, but its log may still be needed. */
+  #groupCursor(stretch: Stretch): Cursor | undefined {
+    const { group } = stretch;
+    if (group === undefined || group.cursor !== undefined) return group?.cursor;
+    const log = this.#logsByFilter.get(group.topicFilter);
+    if (log !== undefined) group.restore(log, log.endIndex, log.totalBytes, this.#parts.context.logs.nextSequence, []);
+    return group.cursor;
+  }
+
+  #received(key: string, value: Uint8Array): void {
+    const { receiver } = this.#sessionOf(key);
+    for (const packetId of readReceived(value)) receiver.restore(packetId);
+  }
+
+  // --- the end ---------------------------------------------------------------------------------------------------
+
+  /** A session that was connected lost its connection in the crash: its will and its expiry begin now. */
+  #settle(): void {
+    const { context, subscriptions, sessions } = this.#parts;
+    const { deadlines, turn, logs } = context;
+    for (const [session, record] of this.#records) {
+      for (const stretch of [...session.stretches.values()]) session.retireIfDone(stretch);
+      if (record.isConnected) {
+        sessions.disconnected(session, "abnormal");
+        continue;
+      }
+      if (session.will !== undefined) deadlines.set(session.willDelay, record.willDueAtMs);
+      if (session.expiryInterval !== NEVER_EXPIRES) deadlines.set(session.expiry, record.endsAtMs);
+      if (record.endsAtMs === Infinity && session.expiryInterval !== NEVER_EXPIRES) {
+        deadlines.set(session.expiry, turn.nowMs + session.expiryInterval * 1000);
+      }
+    }
+    for (const group of this.#groups) subscriptions.dissolveIfEmpty(group);
+    for (const log of logs.all()) logs.touch(log);
+  }
+}

@@ -1,0 +1,439 @@
+// A lasting session: it outlives connections and restarts. Its messages stand in logs; it keeps cursors, what is in flight,
+// and what it has received of QoS 2. While it keeps up it is "live": it is handed each message as it is published, and its
+// cursors move along. When it falls behind it reads its logs.
+
+import type { Context } from "../context.ts";
+import { Block } from "../logs/block.ts";
+import { Cursor, type CursorOwner } from "../logs/cursor.ts";
+import { type Entry, NO_IDENTIFIERS } from "../logs/entry.ts";
+import type { Log } from "../logs/log.ts";
+import type { Limits } from "../limits.ts";
+import type { Message } from "../message.ts";
+import { enforceQueueLimit } from "../queue-limit.ts";
+import type { Delivery } from "../qos/sender.ts";
+import { topicMatchesFilter } from "../topics/index.ts";
+import { LogBacklog, type NextEntry } from "./log-backlog.ts";
+import type { Outlet } from "./outlet.ts";
+import type { Recipient } from "./recipient.ts";
+import { INBOX, type Place, Session } from "./session.ts";
+import { SessionState } from "./session-state.ts";
+import type { Stretch } from "./stretch.ts";
+import type { Subscription } from "./subscription.ts";
+import type { ClientInfo } from "../ports/hooks.ts";
+
+/** Bytes that are read at once to resend what is in flight. */
+const RESEND_PAGE_BYTES = 65_536;
+/** Messages in a session's own log above which a replay of retained messages waits. */
+const INBOX_AHEAD = 1_000;
+
+/** How a session reads its own log: everything, as it was put there. */
+const INBOX_SUBSCRIPTION: Subscription = {
+  topicFilter: "",
+  qos: 2,
+  noLocal: false,
+  retainAsPublished: true,
+  retainHandling: 0,
+  subscriptionIdentifier: 0,
+};
+
+export class LastingSession extends Session implements CursorOwner {
+  override readonly isLasting = true;
+  /** Number that stands for the session in keys; given once, never used again. */
+  readonly sessionId: number;
+  readonly backlog: LogBacklog;
+  /** All stretches, also those that ended and are still being read, by number. */
+  readonly stretches: Map<number, Stretch> = new Map();
+  /** What of it is on disk. */
+  readonly state: SessionState;
+  /** Its own log, for retained messages that were sent to it. */
+  inbox: Cursor | undefined;
+  #lastStretchId = 0;
+  #isLive = false;
+  #resendPage: Block[] = [];
+  #resendLog: Log | undefined;
+  /** The delivery that is to be resent next and whose message is being read. */
+  #held: Delivery<Place> | undefined;
+
+  constructor(
+    context: Context,
+    clientId: string,
+    sessionId: number,
+    expired: (session: Session) => void,
+    willDue: (session: Session) => void,
+  ) {
+    super(context, clientId, expired, willDue);
+    this.sessionId = sessionId;
+    this.backlog = new LogBacklog(context, () => context.pumps.add(this));
+    this.state = new SessionState(context.turn, this);
+  }
+
+  override connect(outlet: Outlet, client: ClientInfo, receiveMaximum: number): void {
+    this.#isLive = false;
+    this.#held = undefined;
+    this.enforceLimit(this.context.limits);
+    super.connect(outlet, client, receiveMaximum);
+  }
+
+  override disconnect(): void {
+    super.disconnect();
+    this.#isLive = false;
+    this.#resendPage = [];
+    this.#resendLog = undefined;
+    this.queue.clear();
+    this.replays.length = 0;
+    this.backlog.dropPages();
+  }
+
+  // --- stretches -------------------------------------------------------------------------------------------------
+
+  /** A number for a new stretch. */
+  nextStretchId(): number {
+    return ++this.#lastStretchId;
+  }
+
+  addStretch(stretch: Stretch): void {
+    this.#lastStretchId = Math.max(this.#lastStretchId, stretch.stretchId);
+    this.stretches.set(stretch.stretchId, stretch);
+    if (stretch.cursor !== undefined) this.backlog.add(stretch.cursor);
+    this.#isLive = false;
+    this.context.pumps.add(this);
+  }
+
+  /** The subscription of a stretch ended. It goes when everything before that was read and acknowledged. */
+  endStretch(stretch: Stretch, sequence: number): void {
+    stretch.cursor?.close(sequence);
+    this.state.stretchChanged(stretch.stretchId);
+    this.retireIfDone(stretch);
+  }
+
+  /** Forgets a stretch whose subscription has ended when it was read and acknowledged to its end. */
+  retireIfDone(stretch: Stretch): void {
+    const { cursor, stretchId } = stretch;
+    if (stretchId === INBOX || this.subscriptions.get(stretch.subscription.topicFilter) === stretch) return;
+    if (cursor !== undefined ? !cursor.isDone : this.#isInFlight(stretchId)) return;
+    this.stretches.delete(stretchId);
+    this.state.stretchChanged(stretchId);
+    if (cursor === undefined) return;
+    this.backlog.remove(cursor);
+    cursor.log.cursors.delete(cursor);
+    this.context.logs.touch(cursor.log);
+  }
+
+  #isInFlight(stretchId: number): boolean {
+    for (const delivery of this.sender.inFlight()) if (delivery.ref?.stretchId === stretchId) return true;
+    return false;
+  }
+
+  /** The session is over: its cursors go, and everything of it on disk. Its subscriptions have ended before. */
+  end(): void {
+    for (const { cursor, stretchId } of this.stretches.values()) {
+      this.state.stretchChanged(stretchId);
+      if (cursor === undefined) continue;
+      cursor.log.cursors.delete(cursor);
+      this.context.logs.touch(cursor.log);
+    }
+    this.stretches.clear();
+    this.state.ended();
+  }
+
+  // --- CursorOwner -----------------------------------------------------------------------------------------------
+
+  lowestInFlight(cursor: Cursor): number {
+    let lowest = Infinity;
+    for (const { ref } of this.sender.inFlight()) {
+      if (ref?.cursor === cursor && ref.index < lowest) lowest = ref.index;
+    }
+    return lowest;
+  }
+
+  enforceLimit(limits: Limits): void {
+    enforceQueueLimit(limits, this.backlog.cursors.values());
+  }
+
+  discarded(cursor: Cursor, messages: number): void {
+    this.context.counters.discardedAtLimit += messages;
+    this.context.observer.event("discarded", { clientId: this.clientId, messages });
+    this.state.deliveryChanged();
+    const stretch = this.stretches.get(cursor.cursorId);
+    if (stretch !== undefined) this.retireIfDone(stretch);
+  }
+
+  // --- messages as they are published ----------------------------------------------------------------------------
+
+  override offer(
+    message: Message,
+    qos: 1 | 2,
+    retain: boolean,
+    identifiers: readonly number[],
+    recipient: Recipient,
+  ): void {
+    const outlet = this.outlet;
+    if (!this.#isLive || outlet === undefined || this.sender.room <= 0 || outlet.isFull) {
+      if (this.context.hooks.deliver !== undefined) this.context.pumps.add(this);
+      this.#isLive = false;
+      return;
+    }
+    if (this.context.hooks.deliver !== undefined) {
+      this.#isLive = false;
+      this.context.pumps.add(this);
+      return;
+    }
+    let place: Place;
+    for (const { cursor } of recipient.stretches) {
+      if (cursor === undefined) continue;
+      cursor.moveToEnd();
+      place ??= { stretchId: cursor.cursorId, cursor, index: cursor.next - 1, group: undefined };
+    }
+    this.#send(message, qos, retain, identifiers, place);
+  }
+
+  override passOver(recipient: Recipient): void {
+    if (!this.#isLive) return;
+    for (const { cursor } of recipient.stretches) cursor?.moveToEnd();
+    this.state.deliveryChanged();
+  }
+
+  /** A lasting member with QoS 1 or 2 gives its group a log; this is reached only at QoS 0, which needs no place. */
+  override offerShared(message: Message, qos: 1 | 2, retain: boolean, identifiers: readonly number[]): void {
+    this.#send(message, qos, retain, identifiers, undefined);
+  }
+
+  override sendShared(message: Message, qos: 1 | 2, retain: boolean, identifiers: readonly number[], place: Place): void {
+    this.#send(message, qos, retain, identifiers, place);
+  }
+
+  override offerRetained(message: Message, qos: 1 | 2, identifiers: readonly number[]): boolean {
+    this.inbox ??= this.#openInbox();
+    if (this.inbox.waiting >= INBOX_AHEAD) return false;
+    this.context.logs.append(this.inbox.log, retainedCopy(message, qos), identifiers);
+    return true;
+  }
+
+  #openInbox(): Cursor {
+    const { logs } = this.context;
+    const cursor = new Cursor(INBOX, this, logs.create(""), INBOX_SUBSCRIPTION, 0, 0, logs.nextSequence);
+    this.addStretch({ stretchId: INBOX, session: this, subscription: INBOX_SUBSCRIPTION, cursor, group: undefined });
+    this.state.stretchChanged(INBOX);
+    return cursor;
+  }
+
+  // --- what waits in logs ----------------------------------------------------------------------------------------
+
+  override pump(): void {
+    this.backlog.begin();
+    super.pump();
+  }
+
+  protected override sendWaiting(): boolean {
+    const outlet = this.outlet;
+    if (outlet === undefined || outlet.isFull) return false;
+    if (this.queue.length > 0) return this.#sendQueuedQoS0();
+    if (this.sender.room <= 0) return false;
+    const next = this.backlog.next();
+    if (next === "reading") return false;
+    if (next === undefined) return this.#caughtUp();
+    this.#sendNext(next, outlet);
+    return true;
+  }
+
+  #caughtUp(): boolean {
+    if (this.replayNext()) {
+      this.backlog.begin();
+      return true;
+    }
+    this.#isLive = true;
+    for (const stretch of this.subscriptions.values()) stretch.group?.pump();
+    return false;
+  }
+
+  #sendQueuedQoS0(): boolean {
+    const waiting = this.queue.shift();
+    if (waiting === undefined) return false;
+    this.throughHook(waiting.message, 0, (message) => {
+      if (message === undefined) this.context.counters.droppedRefused++;
+      else this.outlet?.sendQoS0(message, waiting.retain, waiting.identifiers);
+    });
+    return true;
+  }
+
+  #sendNext(next: NextEntry, outlet: Outlet): void {
+    const { entry } = next;
+    const { message } = entry;
+    const wanting = next.cursors.filter(
+      ({ subscription }) => !(subscription.noLocal && message.publisherId === this.clientId),
+    );
+    const first = wanting[0];
+    const isExpired = message.expiresAtMs <= this.context.turn.nowMs;
+    if (first === undefined || isExpired) {
+      if (first !== undefined) this.context.counters.expired++;
+      this.#advance(next);
+      return;
+    }
+    const granted = Math.max(...wanting.map((cursor) => cursor.subscription.qos));
+    const qos = Math.min(message.qos, granted) === 2 ? 2 : 1;
+    const { retain, identifiers } = this.#options(entry, first, wanting);
+    if (!outlet.fits(message, qos, identifiers)) {
+      this.context.counters.droppedTooLarge++;
+      this.#advance(next);
+      return;
+    }
+    const index = first.next;
+    this.throughHook(message, qos, (changed) => {
+      this.#advance(next);
+      const place = { stretchId: first.cursorId, cursor: first, index, group: undefined };
+      if (changed === undefined) this.context.counters.droppedRefused++;
+      else this.#send(changed, qos, retain, identifiers, place);
+    });
+  }
+
+  #advance(next: NextEntry): void {
+    this.backlog.advance(next);
+    this.state.deliveryChanged();
+    for (const cursor of next.cursors) this.#cursorMoved(cursor);
+  }
+
+  #cursorMoved(cursor: Cursor): void {
+    this.context.logs.touch(cursor.log);
+    if (cursor.end === Infinity) return;
+    const stretch = this.stretches.get(cursor.cursorId);
+    if (stretch !== undefined) this.retireIfDone(stretch);
+  }
+
+  #send(message: Message, qos: 1 | 2, retain: boolean, identifiers: readonly number[], place: Place): void {
+    const outlet = this.outlet;
+    if (outlet === undefined) return;
+    this.state.deliveryChanged();
+    if (!outlet.fits(message, qos, identifiers)) {
+      this.context.counters.droppedTooLarge++;
+      if (place?.group !== undefined) place.group.completed(place);
+      return;
+    }
+    const packetId = this.sender.start(qos, place);
+    outlet.waitFor(this.context.turn.batch());
+    outlet.sendPublish(message, qos, packetId, false, retain, identifiers);
+  }
+
+  /** Flags and identifiers of a delivery from a log: what all subscriptions that want it add up to. */
+  #options(entry: Entry, first: Cursor, wanting: readonly Cursor[]): { retain: boolean; identifiers: readonly number[] } {
+    if (first.cursorId === INBOX) return { retain: true, identifiers: entry.identifiers };
+    const retain = entry.message.retain && wanting.some((cursor) => cursor.subscription.retainAsPublished);
+    let identifiers = NO_IDENTIFIERS;
+    for (const { subscription } of wanting) {
+      const { subscriptionIdentifier } = subscription;
+      if (subscriptionIdentifier !== 0) identifiers = [...identifiers, subscriptionIdentifier];
+    }
+    return { retain, identifiers };
+  }
+
+  // --- what was in flight when the connection was lost -----------------------------------------------------------
+
+  protected override resendNext(): boolean {
+    const outlet = this.outlet;
+    const delivery = this.#held ?? this.sender.nextResend();
+    if (delivery === undefined || outlet === undefined) return true;
+    this.#held = undefined;
+    outlet.waitFor(this.state.deliveryBatch());
+    if (delivery.isReleased) {
+      outlet.sendPubrel(delivery.packetId);
+      return true;
+    }
+    const entry = this.#entryInFlight(delivery.ref);
+    if (entry === "reading") {
+      this.#held = delivery;
+      return false;
+    }
+    if (entry === undefined) {
+      this.#abandon(delivery);
+      return true;
+    }
+    this.#resend(delivery, entry, outlet);
+    return true;
+  }
+
+  #resend(delivery: Delivery<Place>, entry: Entry, outlet: Outlet): void {
+    const { message } = entry;
+    const { retain, identifiers } = this.#optionsAgain(entry, delivery.ref);
+    if (!outlet.fits(message, delivery.qos, identifiers)) {
+      this.context.counters.droppedTooLarge++;
+      this.#abandon(delivery);
+      return;
+    }
+    this.throughHook(message, delivery.qos, (changed) => {
+      if (changed === undefined) this.#abandon(delivery);
+      else this.outlet?.sendPublish(changed, delivery.qos, delivery.packetId, true, retain, identifiers);
+    });
+  }
+
+  #abandon(delivery: Delivery<Place>): void {
+    this.sender.abandon(delivery);
+    this.context.counters.droppedRefused++;
+    this.forget(delivery);
+  }
+
+  #entryInFlight(place: Place): Entry | "reading" | undefined {
+    if (place?.cursor === undefined) return undefined;
+    const { cursor, index } = place;
+    const log = cursor.log;
+    const recent = log.recent(index);
+    if (recent !== undefined) return recent;
+    if (this.#resendLog === log) {
+      const block = this.#resendPage.find((candidate) => candidate.endIndex > index);
+      if (block !== undefined) return block.firstIndex <= index ? block.entry(index) : undefined;
+    }
+    this.context.logs.readBlocks(log, index, RESEND_PAGE_BYTES).then(
+      (page) => {
+        // An empty end says: nothing at or behind this index, so that the search ends.
+        this.#resendPage = page.length > 0 ? page : [Block.begin(log.logId, index + 1, 0)];
+        this.#resendLog = log;
+        this.context.pumps.add(this);
+      },
+      (error: unknown) => this.context.logs.readFailed(error),
+    );
+    return "reading";
+  }
+
+  /** The options of a delivery that was sent before: those of all stretches in which its message stood. */
+  #optionsAgain(entry: Entry, place: Place): { retain: boolean; identifiers: readonly number[] } {
+    const first = place?.cursor;
+    if (first === undefined || place === undefined) return { retain: false, identifiers: NO_IDENTIFIERS };
+    if (place.group !== undefined) {
+      const subscription = this.stretches.get(place.stretchId)?.subscription;
+      const identifier = subscription?.subscriptionIdentifier ?? 0;
+      return {
+        retain: entry.message.retain && subscription?.retainAsPublished === true,
+        identifiers: identifier === 0 ? NO_IDENTIFIERS : [identifier],
+      };
+    }
+    const wanting: Cursor[] = [];
+    for (const { cursor } of this.stretches.values()) {
+      if (cursor === undefined || entry.sequence < cursor.fromSequence || entry.sequence >= cursor.untilSequence) continue;
+      if (topicMatchesFilter(entry.message.topicName, cursor.log.topicFilter)) wanting.push(cursor);
+    }
+    return this.#options(entry, first, wanting);
+  }
+
+  // --- acknowledgements ------------------------------------------------------------------------------------------
+
+  protected override released(): void {
+    this.state.deliveryChanged();
+    this.outlet?.waitFor(this.context.turn.batch());
+  }
+
+  protected override forget(delivery: Delivery<Place>): void {
+    this.state.deliveryChanged();
+    const place = delivery.ref;
+    if (place === undefined) return;
+    place.group?.completed(place);
+    if (place.group !== undefined) {
+      const stretch = this.stretches.get(place.stretchId);
+      if (stretch !== undefined) this.retireIfDone(stretch);
+    } else if (place.cursor !== undefined) {
+      this.#cursorMoved(place.cursor);
+    }
+  }
+}
+
+/** A retained message as it stands in a session's own log: at the QoS of the delivery. */
+function retainedCopy(message: Message, qos: 1 | 2): Message {
+  return message.withQoS(qos);
+}

@@ -1,0 +1,135 @@
+// What waits for one lasting session, as its cursors see it: the next message over all its logs, in the order of sequence
+// numbers, one copy of what stands in several logs. Reads from memory where it can, from the store where it must.
+
+import type { Context } from "../context.ts";
+import type { Cursor } from "../logs/cursor.ts";
+import type { Entry } from "../logs/entry.ts";
+
+/** The message that is next, and all cursors that stand on it. */
+export interface NextEntry {
+  readonly entry: Entry;
+  /** At least one. */
+  readonly cursors: readonly Cursor[];
+}
+
+export class LogBacklog {
+  readonly #context: Context;
+  readonly #cursors = new Map<number, Cursor>();
+  /** Those with something to read, as of the last call of `begin`. */
+  #pending: Cursor[] = [];
+  readonly #onRead: () => void;
+
+  /** `onRead` is called when blocks arrived from the store. */
+  constructor(context: Context, onRead: () => void) {
+    this.#context = context;
+    this.#onRead = onRead;
+  }
+
+  get cursors(): ReadonlyMap<number, Cursor> {
+    return this.#cursors;
+  }
+
+  add(cursor: Cursor): void {
+    this.#cursors.set(cursor.cursorId, cursor);
+  }
+
+  remove(cursor: Cursor): void {
+    this.#cursors.delete(cursor.cursorId);
+    this.#pending = this.#pending.filter((other) => other !== cursor);
+  }
+
+  /** Entries that wait, summed over all cursors. */
+  get waiting(): number {
+    let count = 0;
+    for (const cursor of this.#cursors.values()) count += cursor.waiting;
+    return count;
+  }
+
+  get waitingBytes(): number {
+    let bytes = 0;
+    for (const cursor of this.#cursors.values()) bytes += cursor.waitingBytes;
+    return bytes;
+  }
+
+  /** Looks which cursors have something to read. Call it before `next`, once after messages may have been appended. */
+  begin(): void {
+    this.#pending.length = 0;
+    for (const cursor of this.#cursors.values()) if (cursor.waiting > 0) this.#pending.push(cursor);
+  }
+
+  /** The next message; `"reading"` when it has to come from the store first; `undefined` when nothing waits. */
+  next(): NextEntry | "reading" | undefined {
+    let first: Entry | undefined;
+    let cursors: Cursor[] = [];
+    let isReading = false;
+    for (let place = this.#pending.length - 1; place >= 0; place--) {
+      const cursor = this.#pending[place];
+      if (cursor === undefined) continue;
+      const entry = cursor.waiting > 0 ? this.#head(cursor) : undefined;
+      if (entry === undefined) {
+        this.#pending.splice(place, 1);
+      } else if (entry === "reading") {
+        isReading = true;
+      } else if (first === undefined || entry.sequence < first.sequence) {
+        first = entry;
+        cursors = [cursor];
+      } else if (entry.sequence === first.sequence) {
+        cursors.push(cursor);
+      }
+    }
+    if (isReading) return "reading";
+    return first === undefined ? undefined : { entry: first, cursors };
+  }
+
+  /** Moves the cursors past an entry. */
+  advance(next: NextEntry): void {
+    for (const cursor of next.cursors) cursor.advance(next.entry.bytes);
+  }
+
+  /** Forgets what was read from the store, when the session goes offline. */
+  dropPages(): void {
+    for (const cursor of this.#cursors.values()) cursor.page = [];
+  }
+
+  #head(cursor: Cursor): Entry | "reading" | undefined {
+    const entry = cursor.head();
+    if (entry !== "absent") return entry;
+    readPage(this.#context, cursor, this.#onRead);
+    return "reading";
+  }
+}
+
+/** Bytes that one cursor reads ahead from the store. */
+const PAGE_BYTES = 65_536;
+
+/** Reads the next blocks of a cursor's log from the store, then calls `done`. One read at a time for a cursor. */
+export function readPage(context: Context, cursor: Cursor, done: () => void): void {
+  if (cursor.isReading) return;
+  cursor.isReading = true;
+  context.logs.readBlocks(cursor.log, cursor.next, PAGE_BYTES).then(
+    (page) => {
+      cursor.isReading = false;
+      cursor.page = page;
+      skipMissing(context, cursor);
+      done();
+    },
+    (error: unknown) => {
+      cursor.isReading = false;
+      context.logs.readFailed(error);
+    },
+  );
+}
+
+/** Goes on behind entries that the store could not give back. They were acknowledged: they are counted and reported. */
+function skipMissing(context: Context, cursor: Cursor): void {
+  if (cursor.waiting === 0) return;
+  const first = cursor.page.find((block) => block.endIndex > cursor.next)?.firstIndex ?? cursor.log.recentIndex;
+  const missing = Math.min(first, cursor.end, cursor.log.endIndex) - cursor.next;
+  if (missing <= 0) return;
+  context.counters.damagedEntries += missing;
+  context.observer.event("damaged", {
+    place: `log ${cursor.log.logId} of ${JSON.stringify(cursor.log.topicFilter)}, entries ${cursor.next} to ${cursor.next + missing - 1}`,
+    reason: "not readable from the store, expected entries without gaps",
+  });
+  cursor.skip(missing);
+}

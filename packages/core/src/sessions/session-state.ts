@@ -1,0 +1,119 @@
+// Which parts of a lasting session have to be written, and when they are on disk. The forms of the records are in
+// `session-records.ts`; what has to be on disk before what is sent stands in `turn.ts`.
+
+import type { StoreBatch } from "../ports/store.ts";
+import type { Stored, Turn } from "../turn.ts";
+import type { LastingSession } from "./lasting-session.ts";
+import { writeDelivery, writeReceived, writeSession, writeStretch } from "./session-records.ts";
+
+/** More moved cursors than this are written to their own records instead of the delivery record. */
+const MOVED_IN_DELIVERY = 16;
+
+export class SessionState implements Stored {
+  unsaved = false;
+  readonly #turn: Turn;
+  readonly #session: LastingSession;
+  #isRecordChanged = false;
+  #isReceivedChanged = false;
+  #isDeliveryChanged = false;
+  #changedStretches = new Set<number>();
+  #deliveryBatch = 0;
+  #receivedBatch = 0;
+  #isEnded = false;
+
+  constructor(turn: Turn, session: LastingSession) {
+    this.#turn = turn;
+    this.#session = session;
+  }
+
+  /** The session itself, its expiry or its will changed. */
+  recordChanged(): void {
+    this.#isRecordChanged = true;
+    this.#turn.save(this);
+  }
+
+  /** A stretch was added, ended or removed. */
+  stretchChanged(stretchId: number): void {
+    this.#changedStretches.add(stretchId);
+    this.#turn.save(this);
+  }
+
+  /** Something in flight, or a cursor, changed. */
+  deliveryChanged(): void {
+    this.#isDeliveryChanged = true;
+    this.#turn.save(this);
+  }
+
+  /** A QoS 2 packet identifier was received or released. */
+  receivedChanged(): void {
+    this.#isReceivedChanged = true;
+    this.#turn.save(this);
+  }
+
+  /** The session is over: everything of it is deleted with the next batch. */
+  ended(): void {
+    this.#isEnded = true;
+    this.#turn.save(this);
+  }
+
+  /** The batch that has what is in flight as it is now. */
+  deliveryBatch(): number {
+    return this.#isDeliveryChanged ? this.#turn.batch() : this.#deliveryBatch;
+  }
+
+  /** The batch that has what was received as it is now. */
+  receivedBatch(): number {
+    return this.#isReceivedChanged ? this.#turn.batch() : this.#receivedBatch;
+  }
+
+  save(batch: StoreBatch, batchNumber: number): void {
+    const session = this.#session;
+    const key = String(session.sessionId);
+    if (this.#isEnded) {
+      this.#delete(batch, key);
+      return;
+    }
+    if (this.#isRecordChanged) batch.put("session", session.clientId, writeSession(session));
+    if (this.#isReceivedChanged) {
+      this.#receivedBatch = batchNumber;
+      if (session.receiver.packetIds.size === 0) batch.delete("received", key);
+      else batch.put("received", key, writeReceived(session.receiver.packetIds));
+    }
+    if (this.#isDeliveryChanged) {
+      this.#deliveryBatch = batchNumber;
+      this.#writeDelivery(batch, key);
+    }
+    for (const stretchId of this.#changedStretches) this.#writeStretch(batch, stretchId);
+    this.#changedStretches.clear();
+    this.#isRecordChanged = this.#isReceivedChanged = this.#isDeliveryChanged = false;
+  }
+
+  #writeDelivery(batch: StoreBatch, key: string): void {
+    const moved = [];
+    for (const cursor of this.#session.backlog.cursors.values()) if (cursor.next !== cursor.recordNext) moved.push(cursor);
+    if (moved.length > MOVED_IN_DELIVERY) {
+      for (const cursor of moved) this.#changedStretches.add(cursor.cursorId);
+      moved.length = 0;
+    }
+    batch.put("delivery", key, writeDelivery(this.#session.sender, moved));
+  }
+
+  #writeStretch(batch: StoreBatch, stretchId: number): void {
+    const key = `${this.#session.sessionId}/${stretchId}`;
+    const stretch = this.#session.stretches.get(stretchId);
+    if (stretch === undefined) {
+      batch.delete("subscription", key);
+      return;
+    }
+    if (stretch.cursor !== undefined) stretch.cursor.recordNext = stretch.cursor.next;
+    batch.put("subscription", key, writeStretch(stretch));
+  }
+
+  #delete(batch: StoreBatch, key: string): void {
+    batch.delete("session", this.#session.clientId);
+    batch.delete("delivery", key);
+    batch.delete("received", key);
+    for (const stretchId of this.#session.stretches.keys()) this.#changedStretches.add(stretchId);
+    for (const stretchId of this.#changedStretches) batch.delete("subscription", `${key}/${stretchId}`);
+  }
+}

@@ -1,0 +1,157 @@
+// All sessions of a broker: made, resumed, taken over, ended; and what becomes of their wills.
+// MQTT 5.0 sections 3.1.2.4, 3.1.2.5, 3.1.4, 4.1; 3.1.1 sections 3.1.2.4, 3.1.2.5.
+
+import type { Context } from "../context.ts";
+import type { Message } from "../message.ts";
+import { type ConnectionEnd, willDelayMs, willMessage } from "../wills.ts";
+import { CleanSession } from "./clean-session.ts";
+import { LastingSession } from "./lasting-session.ts";
+import type { Session } from "./session.ts";
+import type { SubscriptionTable } from "./subscription-table.ts";
+
+/** A Session Expiry Interval that never ends. 5.0 section 3.1.2.11.2. */
+export const NEVER_EXPIRES = 0xffff_ffff;
+
+/** Why a session ended. */
+export type SessionEnd = "expired" | "clean-start" | "closed";
+
+export class SessionTable {
+  readonly #context: Context;
+  readonly #subscriptions: SubscriptionTable;
+  readonly #publishWill: (message: Message, session: Session) => void;
+  readonly #sessions = new Map<string, Session>();
+  #lastSessionId = 0;
+
+  constructor(
+    context: Context,
+    subscriptions: SubscriptionTable,
+    publishWill: (message: Message, session: Session) => void,
+  ) {
+    this.#context = context;
+    this.#subscriptions = subscriptions;
+    this.#publishWill = publishWill;
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  get(clientId: string): Session | undefined {
+    return this.#sessions.get(clientId);
+  }
+
+  all(): IterableIterator<Session> {
+    return this.#sessions.values();
+  }
+
+  /**
+   * The session for a CONNECT: the one that exists, or a new one. The connection that held it is gone by now.
+   *
+   * @returns whether it existed: Session Present.
+   */
+  open(clientId: string, cleanStart: boolean, expiryInterval: number): { session: Session; present: boolean } {
+    const existing = this.#sessions.get(clientId);
+    if (existing !== undefined && !cleanStart && existing.isLasting) {
+      this.#context.deadlines.clear(existing.expiry);
+      this.#context.deadlines.clear(existing.willDelay);
+      // 5.0 [MQTT-3.1.3-9]: the client is back in time.
+      existing.will = undefined;
+      existing.expiryInterval = expiryInterval;
+      return { session: existing, present: true };
+    }
+    if (existing !== undefined) this.end(existing, "clean-start");
+    return { session: this.#create(clientId, expiryInterval), present: false };
+  }
+
+  #create(clientId: string, expiryInterval: number): Session {
+    const expired = (session: Session): void => this.#expired(session);
+    const willDue = (session: Session): void => this.#willDue(session);
+    const session =
+      expiryInterval === 0
+        ? new CleanSession(this.#context, clientId, expired, willDue)
+        : new LastingSession(this.#context, clientId, ++this.#lastSessionId, expired, willDue);
+    session.expiryInterval = expiryInterval;
+    this.#add(session);
+    return session;
+  }
+
+  /** A lasting session from before a restart. */
+  restore(clientId: string, sessionId: number): LastingSession {
+    this.#lastSessionId = Math.max(this.#lastSessionId, sessionId);
+    const session = new LastingSession(
+      this.#context,
+      clientId,
+      sessionId,
+      (expired) => this.#expired(expired),
+      (due) => this.#willDue(due),
+    );
+    this.#add(session);
+    return session;
+  }
+
+  /** Session numbers up to this one were given before; records of ended sessions may still carry them. */
+  restoreLastSessionId(sessionId: number): void {
+    this.#lastSessionId = Math.max(this.#lastSessionId, sessionId);
+  }
+
+  #add(session: Session): void {
+    this.#sessions.set(session.clientId, session);
+    this.#context.counters.sessions = this.#sessions.size;
+  }
+
+  /** The connection that held the session is gone. Decides on will and expiry. */
+  disconnected(session: Session, end: ConnectionEnd, isRunning = true): void {
+    this.#subscriptions.disconnected(session);
+    session.disconnect();
+    const { nowMs } = this.#context.turn;
+    const delayMs = session.will === undefined ? undefined : willDelayMs(session.will, end, session.expiryInterval);
+    // 5.0 section 3.1.2.5: a server that shuts down may defer wills to its next start.
+    const isDeferred = !isRunning && session.isLasting && session.expiryInterval > 0;
+    if (delayMs === undefined) session.will = undefined;
+    else if (isDeferred) this.#context.deadlines.set(session.willDelay, nowMs + delayMs);
+    else if (delayMs === 0) this.#willDue(session);
+    else this.#context.deadlines.set(session.willDelay, nowMs + delayMs);
+    if (!session.isLasting || session.expiryInterval === 0) {
+      this.end(session, "closed");
+      return;
+    }
+    if (session.expiryInterval !== NEVER_EXPIRES) {
+      this.#context.deadlines.set(session.expiry, nowMs + session.expiryInterval * 1000);
+    }
+    if (session instanceof LastingSession) session.state.recordChanged();
+  }
+
+  /** Ends a session: publishes a will that is still due, and forgets everything. */
+  end(session: Session, reason: SessionEnd): void {
+    const { counters, deadlines, observer } = this.#context;
+    // 5.0 [MQTT-3.1.2-8]: at the latest when the session ends.
+    this.#willDue(session);
+    deadlines.clear(session.expiry);
+    this.#sessions.delete(session.clientId);
+    counters.sessions = this.#sessions.size;
+    let discarded = 0;
+    if (session instanceof CleanSession) session.endQueue();
+    else if (session instanceof LastingSession) discarded = session.backlog.waiting + session.sender.inFlightCount;
+    counters.discardedWithSession += discarded;
+    this.#subscriptions.ended(session);
+    if (session instanceof LastingSession) {
+      session.end();
+      observer.event("sessionEnded", { clientId: session.clientId, reason, discarded });
+    }
+  }
+
+  #expired(session: Session): void {
+    this.#context.counters.sessionsExpired++;
+    this.end(session, "expired");
+  }
+
+  #willDue(session: Session): void {
+    this.#context.deadlines.clear(session.willDelay);
+    const { will } = session;
+    if (will === undefined) return;
+    // Gone from the session and published in the same batch: exactly once, whatever happens.
+    session.will = undefined;
+    if (session instanceof LastingSession) session.state.recordChanged();
+    this.#publishWill(willMessage(will, session.clientId, this.#context.turn.nowMs), session);
+  }
+}

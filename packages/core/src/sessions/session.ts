@@ -1,0 +1,239 @@
+// A session: what the broker remembers of one client beyond one connection. This file has what clean and lasting sessions
+// share; `clean-session.ts` and `lasting-session.ts` say where messages wait. MQTT 5.0 section 4.1, 3.1.1 section 3.1.2.4.
+
+import type { QoS } from "@heirloom/codec";
+import type { Context } from "../context.ts";
+import { Deadline } from "../deadlines.ts";
+import type { Cursor } from "../logs/cursor.ts";
+import type { Message } from "../message.ts";
+import type { ClientInfo } from "../ports/hooks.ts";
+import { Receiver } from "../qos/receiver.ts";
+import { type Delivery, Sender } from "../qos/sender.ts";
+import type { Will } from "../wills.ts";
+import { MemoryQueue, type WaitingDelivery } from "./memory-queue.ts";
+import type { Outlet } from "./outlet.ts";
+import type { Pumpable } from "./pump-queue.ts";
+import type { Recipient } from "./recipient.ts";
+import type { SharedGroup } from "./shared-group.ts";
+import type { Stretch } from "./stretch.ts";
+
+/** Where a delivery in flight came from, so that it can be read, or given, again. */
+export type Place =
+  /** A log: the session's own cursor, or that of a shared group. */
+  | { readonly stretchId: number; readonly cursor: Cursor; readonly index: number; readonly group: SharedGroup | undefined }
+  /** A shared group without a log; the message is kept until it is acknowledged. */
+  | { readonly stretchId: number; readonly group: SharedGroup; readonly message: Message; readonly cursor: undefined }
+  /** Nowhere: the delivery ends with the connection. */
+  | undefined;
+
+/** Number of the stretch that stands for a session's own log of retained messages. */
+export const INBOX = 0;
+
+/** More to send than fits into one turn: retained messages for a new subscription. */
+export interface Replay {
+  readonly topicFilter: string;
+  /** Sends or queues some messages: all (`"done"`), there may be more (`"more"`), or the session has no room (`"wait"`). */
+  step(session: Session): "done" | "more" | "wait";
+}
+
+export abstract class Session implements Pumpable {
+  readonly clientId: string;
+  /** Whether it outlives its connection: Session Expiry above 0, or clean session 0. */
+  abstract readonly isLasting: boolean;
+  readonly subscriptions: Map<string, Stretch> = new Map();
+  readonly sender: Sender<Place> = new Sender();
+  readonly receiver: Receiver = new Receiver();
+  readonly replays: Replay[] = [];
+  /** Who made it. */
+  username: string | undefined;
+  /** Seconds; 0xFFFFFFFF = never. */
+  expiryInterval = 0;
+  will: Will | undefined;
+  outlet: Outlet | undefined;
+  client: ClientInfo | undefined;
+  isPumpWanted = false;
+  /** When the session ends; set while no connection holds it. */
+  readonly expiry: Deadline;
+  /** When the will is due; set while no connection holds the session. */
+  readonly willDelay: Deadline;
+  /** QoS 0 deliveries that wait for a delivery hook; in clean sessions also QoS 1 and 2 that wait for room. */
+  protected readonly queue: MemoryQueue = new MemoryQueue();
+  protected readonly context: Context;
+  /** A delivery hook is being waited for. */
+  #isHookPending = false;
+
+  constructor(context: Context, clientId: string, expired: (session: Session) => void, willDue: (session: Session) => void) {
+    this.context = context;
+    this.clientId = clientId;
+    this.expiry = new Deadline(() => expired(this));
+    this.willDelay = new Deadline(() => willDue(this));
+  }
+
+  /** A connection takes the session up. */
+  connect(outlet: Outlet, client: ClientInfo, receiveMaximum: number): void {
+    this.outlet = outlet;
+    this.client = client;
+    this.sender.connect(Math.min(receiveMaximum, this.context.limits.sendMaximum));
+    this.receiver.connect();
+    this.context.pumps.add(this);
+  }
+
+  /** The connection is gone. */
+  disconnect(): void {
+    this.outlet = undefined;
+    this.sender.disconnect();
+  }
+
+  /**
+   * Hands over a message of QoS 1 or 2 that was just published and matched. `recipient` has all subscriptions that
+   * match, also those that leave it out by No Local; `qos`, `retain` and `identifiers` are those of the delivery.
+   */
+  abstract offer(
+    message: Message,
+    qos: 1 | 2,
+    retain: boolean,
+    identifiers: readonly number[],
+    recipient: Recipient,
+  ): void;
+
+  /** A message was published that matched and that the session is not to get: its own, with No Local. */
+  abstract passOver(recipient: Recipient): void;
+
+  /** Takes a message of a shared group without a log; it waits if there is no room. Only clean sessions are members there. */
+  abstract offerShared(message: Message, qos: 1 | 2, retain: boolean, identifiers: readonly number[], stretch: Stretch): void;
+
+  /** Takes a message from a shared group. There must be room. `place` says where it can be read, or given, again. */
+  abstract sendShared(message: Message, qos: 1 | 2, retain: boolean, identifiers: readonly number[], place: Place): void;
+
+  /** Takes a retained message for a new subscription. Returns false when it should come again later. */
+  abstract offerRetained(message: Message, qos: 1 | 2, identifiers: readonly number[]): boolean;
+
+  /** Whether a message given through a shared group could be sent now. */
+  get hasRoom(): boolean {
+    return this.outlet !== undefined && this.sender.room > 0 && !this.outlet.isFull && !this.sender.isResending;
+  }
+
+  /** Sends QoS 0, or lets it wait for a delivery hook. */
+  offerQoS0(message: Message, retain: boolean, identifiers: readonly number[]): void {
+    if (this.outlet === undefined) return;
+    if (this.context.hooks.deliver === undefined) {
+      this.outlet.sendQoS0(message, retain, identifiers);
+    } else if (this.queue.bytes < this.context.limits.outputBytes) {
+      this.enqueue({ message: message.own(), qos: 0, retain, identifiers, shared: undefined });
+    } else {
+      this.context.counters.droppedQoS0++;
+    }
+  }
+
+  /** Sends as much as window and socket take: first what is to be resent, then what waits. */
+  pump(): void {
+    while (this.outlet !== undefined && !this.#isHookPending) {
+      if (this.sender.isResending) {
+        if (this.sender.room <= 0 || this.outlet.isFull || !this.resendNext()) return;
+      } else if (!this.sendWaiting()) {
+        return;
+      }
+    }
+  }
+
+  /** Resends one delivery. Returns false when it has to wait. */
+  protected abstract resendNext(): boolean;
+
+  /** Sends one waiting delivery. Returns false when there is none or it has to wait. */
+  protected abstract sendWaiting(): boolean;
+
+  /** Retained messages are to be sent for a subscription; a replay for the same filter that is under way begins anew. */
+  replay(replay: Replay): void {
+    const place = this.replays.findIndex(({ topicFilter }) => topicFilter === replay.topicFilter);
+    if (place === -1) this.replays.push(replay);
+    else this.replays[place] = replay;
+    this.context.pumps.add(this);
+  }
+
+  /** The subscription of a replay ended. */
+  cancelReplay(topicFilter: string): void {
+    const place = this.replays.findIndex((replay) => replay.topicFilter === topicFilter);
+    if (place !== -1) this.replays.splice(place, 1);
+  }
+
+  /** Lets a replay go on. Returns false when there is none, or it has to wait. */
+  protected replayNext(): boolean {
+    const replay = this.replays[0];
+    if (replay === undefined) return false;
+    const outcome = replay.step(this);
+    if (outcome === "done") this.replays.shift();
+    return outcome !== "wait";
+  }
+
+  protected enqueue(delivery: WaitingDelivery): void {
+    this.queue.push(delivery);
+    this.context.pumps.add(this);
+  }
+
+  /**
+   * Asks the delivery hook, if there is one, and then sends. The hook may take its time: the session waits, and keeps
+   * the order.
+   */
+  protected throughHook(message: Message, qos: QoS, send: (message: Message | undefined) => void): void {
+    const hook = this.context.hooks.deliver;
+    if (hook === undefined || this.client === undefined) {
+      send(message);
+      return;
+    }
+    const outlet = this.outlet;
+    const answered = (answer: Message | boolean | undefined | void): void => {
+      if (this.outlet !== outlet) return;
+      send(answer === false ? undefined : answer instanceof Object ? answer : message);
+    };
+    const answer = hook(message, qos, this.client);
+    if (!(answer instanceof Promise)) {
+      answered(answer);
+      return;
+    }
+    this.#isHookPending = true;
+    const finish = (result: Message | boolean | undefined | void): void => {
+      this.#isHookPending = false;
+      answered(result);
+      this.context.pumps.add(this);
+    };
+    answer.then(finish, () => finish(false));
+  }
+
+  /** PUBACK came. */
+  puback(packetId: number, isError: boolean): void {
+    const delivery = this.sender.puback(packetId);
+    if (delivery !== undefined) this.#completed(delivery, isError);
+  }
+
+  /** PUBREC came. Returns whether the identifier was known. */
+  pubrec(packetId: number, isError: boolean): boolean {
+    const result = this.sender.pubrec(packetId, isError);
+    if (result === "unknown") return false;
+    if (result.outcome === "ended") {
+      this.#completed(result.delivery, true);
+    } else {
+      this.released(result.delivery);
+      this.outlet?.sendPubrel(packetId);
+    }
+    return true;
+  }
+
+  /** PUBCOMP came. */
+  pubcomp(packetId: number): void {
+    const delivery = this.sender.pubcomp(packetId);
+    if (delivery !== undefined) this.#completed(delivery, false);
+  }
+
+  /** PUBREC is about to be answered with PUBREL. */
+  protected abstract released(delivery: Delivery<Place>): void;
+
+  #completed(delivery: Delivery<Place>, isError: boolean): void {
+    if (isError) this.context.counters.droppedRefused++;
+    else this.context.counters.delivered++;
+    this.forget(delivery);
+    this.context.pumps.add(this);
+  }
+
+  /** A delivery is over: its place is not needed any more. */
+  protected abstract forget(delivery: Delivery<Place>): void;
+}

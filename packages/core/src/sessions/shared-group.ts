@@ -1,0 +1,336 @@
+// A shared subscription: the members of one share name on one filter, each message to one of them. MQTT 5.0 section 4.8.2.
+// While a lasting session is among the members the group has a cursor on its filter's log; otherwise it needs no disk.
+//
+// A QoS 1 message whose member's session ends goes to another member; a QoS 2 message stays with the member that it was
+// sent to, 5.0 [MQTT-4.8.2-4], [MQTT-4.8.2-5].
+
+import type { Context } from "../context.ts";
+import { Cursor, type CursorOwner } from "../logs/cursor.ts";
+import type { Entry } from "../logs/entry.ts";
+import type { Log } from "../logs/log.ts";
+import type { Limits } from "../limits.ts";
+import type { Message } from "../message.ts";
+import { enforceQueueLimit } from "../queue-limit.ts";
+import type { StoreBatch } from "../ports/store.ts";
+import type { Stored } from "../turn.ts";
+import { readPage } from "./log-backlog.ts";
+import type { Pumpable } from "./pump-queue.ts";
+import { writeGroup } from "./group-record.ts";
+import type { Place, Session } from "./session.ts";
+import type { Stretch } from "./stretch.ts";
+import type { Subscription } from "./subscription.ts";
+
+/** Stands for the group's cursor among cursors; groups have one each. */
+const GROUP_CURSOR = 0;
+
+/** What the group's cursor wants: everything. Each member's own options decide on its deliveries. */
+const GROUP_SUBSCRIPTION: Subscription = {
+  topicFilter: "",
+  qos: 2,
+  noLocal: false,
+  retainAsPublished: true,
+  retainHandling: 2,
+  subscriptionIdentifier: 0,
+};
+
+export class SharedGroup implements CursorOwner, Pumpable, Stored {
+  readonly shareName: string;
+  /** Without `$share/name/`. */
+  readonly topicFilter: string;
+  unsaved = false;
+  isPumpWanted = false;
+  cursor: Cursor | undefined;
+  readonly #context: Context;
+  readonly #members: Stretch[] = [];
+  #turn = 0;
+  /** Indexes given to a member and not yet acknowledged, with that member. */
+  readonly #given = new Map<number, Session>();
+  /** Indexes that came back, to be given again. */
+  #returned: number[] = [];
+  /** Messages that came back, when there is no log. Bounded by what members had in flight or queued. */
+  #returnedMessages: Message[] = [];
+  #isReading = false;
+  #page: Entry | undefined;
+  #pageIndex = -1;
+
+  constructor(context: Context, shareName: string, topicFilter: string) {
+    this.#context = context;
+    this.shareName = shareName;
+    this.topicFilter = topicFilter;
+  }
+
+  get key(): string {
+    return `$share/${this.shareName}/${this.topicFilter}`;
+  }
+
+  get size(): number {
+    return this.#members.length;
+  }
+
+  /** Indexes that a restart has to give again: those of clean sessions, which do not survive it, and those that came back. */
+  get openIndexes(): number[] {
+    const open = [...this.#returned];
+    for (const [index, session] of this.#given) if (!session.isLasting) open.push(index);
+    return open;
+  }
+
+  /** Whether anything is still in flight from the group's log. */
+  get isIdle(): boolean {
+    return this.#given.size === 0;
+  }
+
+  // --- members ---------------------------------------------------------------------------------------------------
+
+  add(stretch: Stretch): void {
+    this.#members.push(stretch);
+    this.#context.pumps.add(this);
+  }
+
+  remove(stretch: Stretch): void {
+    const place = this.#members.indexOf(stretch);
+    if (place !== -1) this.#members.splice(place, 1);
+    this.#context.pumps.add(this);
+  }
+
+  /** Begins to keep messages in the log: a lasting session joined. */
+  openCursor(log: Log, sequence: number): void {
+    if (this.cursor !== undefined) return;
+    this.cursor = new Cursor(GROUP_CURSOR, this, log, GROUP_SUBSCRIPTION, log.endIndex, log.totalBytes, sequence);
+    this.#context.turn.save(this);
+  }
+
+  /** Takes up the cursor after a restart. */
+  restore(log: Log, next: number, nextBytes: number, fromSequence: number, openIndexes: readonly number[]): void {
+    this.cursor = new Cursor(GROUP_CURSOR, this, log, GROUP_SUBSCRIPTION, next, nextBytes, fromSequence);
+    this.#returned = [...openIndexes].sort((a, b) => a - b);
+  }
+
+  /** A member took this entry up again after a restart. */
+  restoreGiven(index: number, session: Session): void {
+    this.#given.set(index, session);
+    this.#returned = this.#returned.filter((returned) => returned !== index);
+  }
+
+  /** The last member left. What waited is discarded; what members have in flight stays theirs until they are done. */
+  dissolve(): void {
+    const cursor = this.cursor;
+    this.#context.counters.discardedWithSession += this.#returned.length + this.#returnedMessages.length;
+    this.#returned = [];
+    this.#returnedMessages = [];
+    if (cursor === undefined) return;
+    this.#context.counters.discardedWithSession += cursor.waiting;
+    cursor.moveToEnd();
+    cursor.close(cursor.fromSequence);
+    this.#context.turn.save(this);
+    this.#retire(cursor);
+  }
+
+  #retire(cursor: Cursor): void {
+    if (this.size > 0 || !cursor.isDone) return;
+    cursor.log.cursors.delete(cursor);
+    this.#context.logs.touch(cursor.log);
+    this.#context.turn.save(this);
+  }
+
+  // --- messages --------------------------------------------------------------------------------------------------
+
+  /** A message was published. If the group has a log, it is the newest entry there. */
+  offer(message: Message): void {
+    const cursor = this.cursor;
+    if (message.qos === 0) {
+      this.#offerQoS0(message);
+    } else if (cursor === undefined) {
+      this.#offerClean(message);
+    } else if (cursor.waiting === 1 && this.#returned.length === 0 && !this.#isReading) {
+      const member = this.#nextMember(true);
+      if (member === undefined) return;
+      cursor.moveToEnd();
+      this.#give(member, message, cursor, cursor.next - 1);
+    } else {
+      this.#context.pumps.add(this);
+    }
+  }
+
+  #offerQoS0(message: Message): void {
+    const member = this.#nextMember(false);
+    if (member === undefined) return;
+    const { retainAsPublished } = member.subscription;
+    member.session.offerQoS0(message, retainAsPublished && message.retain, identifiersOf(member));
+  }
+
+  #offerClean(message: Message): void {
+    const member = this.#nextMember(true) ?? this.#nextMember(false);
+    if (member === undefined) {
+      this.#returnedMessages.push(message.own());
+      return;
+    }
+    const retain = member.subscription.retainAsPublished && message.retain;
+    if (member.subscription.qos === 0) member.session.offerQoS0(message, retain, identifiersOf(member));
+    else member.session.offerShared(message, lower(message, member), retain, identifiersOf(member), member);
+  }
+
+  /** The next connected member in turn; with `withRoom` one that can take a message of QoS 1 or 2 now. */
+  #nextMember(withRoom: boolean): Stretch | undefined {
+    const members = this.#members;
+    for (let tried = 0; tried < members.length; tried++) {
+      this.#turn = (this.#turn + 1) % members.length;
+      const member = members[this.#turn];
+      if (member?.session.outlet === undefined) continue;
+      if (!withRoom || member.session.hasRoom) return member;
+    }
+    return undefined;
+  }
+
+  #give(member: Stretch, message: Message, cursor: Cursor, index: number): void {
+    const { session, subscription, stretchId } = member;
+    const retain = subscription.retainAsPublished && message.retain;
+    this.#context.turn.save(this);
+    this.#context.logs.touch(cursor.log);
+    if (subscription.qos === 0) {
+      session.offerQoS0(message, retain, identifiersOf(member));
+      return;
+    }
+    const place: Place = { stretchId, cursor, index, group: this };
+    this.#given.set(index, session);
+    session.sendShared(message, lower(message, member), retain, identifiersOf(member), place);
+  }
+
+  /** Gives what waits to members with room. */
+  pump(): void {
+    while (this.#returnedMessages.length > 0 && this.#members.some(isConnected)) {
+      const message = this.#returnedMessages.shift();
+      if (message !== undefined) this.#offerClean(message);
+    }
+    const cursor = this.cursor;
+    if (cursor === undefined) return;
+    for (;;) {
+      const returned = this.#returned[0];
+      if (returned === undefined && cursor.waiting === 0) return;
+      const member = this.#nextMember(true);
+      if (member === undefined) return;
+      if (returned !== undefined) {
+        if (!this.#giveReturned(member, cursor, returned)) return;
+      } else if (!this.#giveNext(member, cursor)) {
+        return;
+      }
+    }
+  }
+
+  #giveNext(member: Stretch, cursor: Cursor): boolean {
+    const entry = cursor.head();
+    if (entry === "absent") {
+      readPage(this.#context, cursor, () => this.#context.pumps.add(this));
+      return false;
+    }
+    const index = cursor.next;
+    cursor.advance(entry.bytes);
+    this.#giveEntry(member, entry, cursor, index);
+    return true;
+  }
+
+  #giveReturned(member: Stretch, cursor: Cursor, index: number): boolean {
+    const entry = cursor.log.recent(index) ?? (this.#pageIndex === index ? this.#page : undefined);
+    if (entry === undefined && this.#pageIndex !== index) {
+      this.#readReturned(cursor, index);
+      return false;
+    }
+    this.#returned.shift();
+    if (entry !== undefined) this.#giveEntry(member, entry, cursor, index);
+    else this.#context.counters.damagedEntries++;
+    return true;
+  }
+
+  #giveEntry(member: Stretch, entry: Entry, cursor: Cursor, index: number): void {
+    if (entry.message.expiresAtMs <= this.#context.turn.nowMs) {
+      this.#context.counters.expired++;
+      this.#context.turn.save(this);
+    } else {
+      this.#give(member, entry.message, cursor, index);
+    }
+  }
+
+  #readReturned(cursor: Cursor, index: number): void {
+    if (this.#isReading) return;
+    this.#isReading = true;
+    this.#context.logs.readBlocks(cursor.log, index, 1).then(
+      (blocks) => {
+        this.#isReading = false;
+        const block = blocks.find((candidate) => candidate.firstIndex <= index && index < candidate.endIndex);
+        this.#page = block?.entry(index);
+        this.#pageIndex = index;
+        this.#context.pumps.add(this);
+      },
+      (error: unknown) => this.#context.logs.readFailed(error),
+    );
+  }
+
+  // --- what members had ------------------------------------------------------------------------------------------
+
+  /** A member acknowledged, or refused, what it was given. */
+  completed(place: NonNullable<Place>): void {
+    if (place.cursor === undefined) return;
+    if (this.#given.get(place.index)?.isLasting === false) this.#context.turn.save(this);
+    this.#given.delete(place.index);
+    this.#context.logs.touch(place.cursor.log);
+    this.#retire(place.cursor);
+  }
+
+  /** A member's session ended with this in flight. */
+  ended(place: NonNullable<Place>, qos: 1 | 2): void {
+    if (place.cursor !== undefined) {
+      this.#given.delete(place.index);
+      if (qos === 1) this.#returned.push(place.index);
+      this.#context.turn.save(this);
+      this.#context.logs.touch(place.cursor.log);
+      this.#retire(place.cursor);
+    } else if (qos === 1) {
+      this.#returnedMessages.push(place.message);
+    }
+    if (qos === 2) this.#context.counters.discardedWithSession++;
+    this.#context.pumps.add(this);
+  }
+
+  /** A message that a member had not been sent yet. */
+  takeBack(message: Message): void {
+    this.#returnedMessages.push(message);
+    this.#context.pumps.add(this);
+  }
+
+  // --- CursorOwner, Stored ---------------------------------------------------------------------------------------
+
+  lowestInFlight(): number {
+    let lowest = Infinity;
+    for (const index of this.#given.keys()) if (index < lowest) lowest = index;
+    for (const index of this.#returned) if (index < lowest) lowest = index;
+    return lowest;
+  }
+
+  enforceLimit(limits: Limits): void {
+    if (this.cursor !== undefined) enforceQueueLimit(limits, [this.cursor]);
+  }
+
+  discarded(_cursor: Cursor, messages: number): void {
+    this.#context.counters.discardedAtLimit += messages;
+    this.#context.observer.event("discarded", { clientId: this.key, messages });
+    this.#context.turn.save(this);
+  }
+
+  save(batch: StoreBatch): void {
+    if (this.cursor === undefined) return;
+    if (this.size === 0) batch.delete("group", this.key);
+    else batch.put("group", this.key, writeGroup(this.cursor, this.openIndexes));
+  }
+}
+
+function lower(message: Message, member: Stretch): 1 | 2 {
+  return Math.min(message.qos, member.subscription.qos) === 2 ? 2 : 1;
+}
+
+function identifiersOf(member: Stretch): readonly number[] {
+  const { subscriptionIdentifier } = member.subscription;
+  return subscriptionIdentifier === 0 ? [] : [subscriptionIdentifier];
+}
+
+function isConnected(member: Stretch): boolean {
+  return member.session.outlet !== undefined;
+}

@@ -1,0 +1,50 @@
+// What the server prints when it has started: where it listens, where it stores, what to try.
+
+import { resolve } from "node:path";
+import type { Settings } from "../config/settings.ts";
+import { hostAndPort, type Listener } from "../transports/transport.ts";
+import { isLoopback } from "../transports/upgrade.ts";
+
+/** @returns lines for standard output. `first` adds commands to try. */
+export function greeting(
+  version: string,
+  settings: Settings,
+  listeners: readonly Listener[],
+  first: boolean,
+): string[] {
+  const lines = [`heirloom ${version}`];
+  for (const listener of listeners) {
+    const scope = isLoopback(listener.host) ? " (this machine only)" : "";
+    lines.push(`listening on  ${listener.url}${scope}`);
+  }
+  lines.push(
+    settings.store === "memory"
+      ? "storing in    memory: everything is forgotten when this process ends"
+      : `storing in    ${resolve(settings.data)}`,
+  );
+  return first ? [...lines, ...examples(listeners)] : lines;
+}
+
+/** @returns lines for standard error about what an operator may not have meant. */
+export function warnings(settings: Settings, listeners: readonly Listener[]): string[] {
+  const lines: string[] = [];
+  listeners.forEach((listener, index) => {
+    if (settings.listeners[index]?.allowAnonymous !== true || isLoopback(listener.host)) return;
+    const place = hostAndPort(listener.host, listener.port);
+    lines.push(
+      `warning: ${place} accepts anyone who can reach it, without a name or password (allowAnonymous)`,
+    );
+  });
+  return lines;
+}
+
+function examples(listeners: readonly Listener[]): string[] {
+  const listener = listeners.find(({ transport }) => transport === "tcp");
+  if (listener === undefined) return [];
+  const anywhere = listener.host === "::" || listener.host === "0.0.0.0";
+  const place = `-h ${anywhere ? "127.0.0.1" : listener.host} -p ${listener.port}`;
+  return [
+    `try           mosquitto_sub ${place} -v -t 'greetings/#'`,
+    `              mosquitto_pub ${place} -q 1 -t greetings/world -m hello`,
+  ];
+}

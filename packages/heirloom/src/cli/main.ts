@@ -1,0 +1,6 @@
+#!/usr/bin/env node
+// The command `heirloom`.
+
+import { run } from "./run.ts";
+
+await run(process.argv.slice(2));

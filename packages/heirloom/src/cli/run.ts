@@ -1,0 +1,106 @@
+// The server process: starts a broker, prints, ends on signals, and says in one line why it cannot start.
+
+import { existsSync, readFileSync, writeSync } from "node:fs";
+import { Broker } from "../broker.ts";
+import type { Settings } from "../config/settings.ts";
+import { messageOf } from "../errors.ts";
+import { NodeWorld } from "../runtime.ts";
+import { makeStore } from "../stores.ts";
+import { ArgumentsError, HELP, parseArguments, type Arguments } from "./arguments.ts";
+import { ExitCode, exitCodeOf } from "./exit-codes.ts";
+import { greeting, warnings } from "./greeting.ts";
+import { logTo } from "./log.ts";
+import { settingsFor } from "./settings.ts";
+
+const STANDARD_OUTPUT = 1;
+const STANDARD_ERROR = 2;
+
+/** Runs the server with these arguments. Ends the process with one of {@link ExitCode} when something is wrong. */
+export async function run(args: readonly string[]): Promise<void> {
+  process.on("uncaughtException", (error) => fail(error));
+  try {
+    await runAction(parseArguments(args));
+  } catch (error) {
+    fail(error);
+  }
+}
+
+async function runAction(args: Arguments): Promise<void> {
+  switch (args.action) {
+    case "help":
+      print(HELP.trimEnd());
+      return;
+    case "version":
+      print(`heirloom ${version()}`);
+      return;
+    case "run":
+      await serve(await settingsFor(args));
+  }
+}
+
+async function serve(settings: Settings): Promise<void> {
+  const first = settings.store === "memory" || !existsSync(settings.data);
+  const store = await makeStore(settings.store, settings.data);
+  const broker = new Broker({ settings, store, world: new NodeWorld(), hooks: undefined });
+  // Nothing of what is under way may still be acknowledged: the process ends in this very call.
+  broker.on("storeFailed", ({ error }) => fail(error));
+  logTo(complain, broker);
+  stopOnSignals(broker);
+  await broker.start();
+  for (const line of greeting(version(), settings, broker.listeners, first)) print(line);
+  for (const line of warnings(settings, broker.listeners)) complain(line);
+}
+
+/** The first signal stops the broker in order, the second ends the process. */
+function stopOnSignals(broker: Broker): void {
+  let stopping = false;
+  const onSignal = (signal: NodeJS.Signals, signalNumber: number): void => {
+    if (stopping) process.exit(128 + signalNumber);
+    stopping = true;
+    print(`${signal}: stopping`);
+    broker.stop().then(() => process.exit(ExitCode.OK), fail);
+  };
+  process.on("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal);
+}
+
+function version(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  if (typeof manifest === "object" && manifest !== null && "version" in manifest)
+    return String(manifest.version);
+  return "of unknown version";
+}
+
+/** Ends the process: one line for what is expected to happen, a stack for a fault of ours. */
+function fail(error: unknown): never {
+  if (error instanceof ArgumentsError) {
+    complain(`heirloom: ${error.message} (heirloom --help)`);
+    process.exit(ExitCode.USAGE);
+  }
+  const code = exitCodeOf(error);
+  if (code !== undefined) {
+    complain(`heirloom: ${messageOf(error)}`);
+    process.exit(code);
+  }
+  complain(
+    `heirloom: internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+  );
+  process.exit(ExitCode.INTERNAL);
+}
+
+function print(line: string): void {
+  write(STANDARD_OUTPUT, line);
+}
+
+function complain(line: string): void {
+  write(STANDARD_ERROR, line);
+}
+
+// At once, not through a stream: the process may end with the next statement.
+function write(descriptor: number, line: string): void {
+  try {
+    writeSync(descriptor, `${line}\n`);
+  } catch {
+    // Whoever read our output is gone; the broker is not there for them alone.
+  }
+}

@@ -1,0 +1,147 @@
+// The kinds of values that options have: how a value is read from a file, what is accepted, how it is shown.
+
+import { formatDuration, formatSize, parseDuration, parseSize } from "./units.ts";
+
+/** One kind of value. `T` is what the program works with, in the unit of its name. */
+export interface Kind<T> {
+  /** What a file may have, in words that follow "expected". */
+  readonly expected: string;
+  /** What a program may give, where that differs: it has no units in texts. */
+  readonly expectedOfProgram?: string;
+  /** Reads a value as it stands in a file. `undefined` when it is not of this kind, or out of range. */
+  read(value: unknown): { readonly value: T } | undefined;
+  /** Whether a value that a program gave is in range. */
+  accepts(value: T): boolean;
+  /** How a value is written in a file. */
+  show(value: T): string;
+}
+
+interface Range {
+  readonly minimum: number;
+  readonly maximum: number;
+}
+
+/** true or false. */
+export const flag: Kind<boolean> = {
+  expected: "true or false",
+  read: (value) => (typeof value === "boolean" ? { value } : undefined),
+  accepts: (value) => typeof value === "boolean",
+  show: String,
+};
+
+/** Any text but the empty one. */
+export const text: Kind<string> = {
+  expected: "a text",
+  read: (value) => (typeof value === "string" && value !== "" ? { value } : undefined),
+  accepts: (value) => typeof value === "string" && value !== "",
+  show: (value) => value,
+};
+
+/** A whole number. */
+export function count(range: Range): Kind<number> {
+  return number({
+    range,
+    expected: `a whole number ${between(range, String)}`,
+    parse: () => undefined,
+    show: String,
+  });
+}
+
+/** Bytes: a whole number, or a text with a unit. */
+export function size(range: Range): Kind<number> {
+  const expected = `bytes, or a size such as 16MiB, ${between(range, formatSize)}`;
+  const expectedOfProgram = `bytes ${between(range, String)}`;
+  return number({ range, expected, expectedOfProgram, parse: parseSize, show: formatSize });
+}
+
+/** Seconds: a whole number, or a text with a unit. `never` is the value that the word "never" stands for. */
+export function seconds(range: Range, never?: number): Kind<number> {
+  const show = (value: number): string => (value === never ? "never" : formatDuration(value * 1_000));
+  const parse = (input: string): number | undefined => {
+    if (never !== undefined && input === "never") return never;
+    const ms = parseDuration(input);
+    return ms === undefined ? undefined : ms / 1_000;
+  };
+  const word = never === undefined ? "" : ', or "never"';
+  return number({
+    range,
+    expected: `seconds, or a duration such as 2h, ${between(range, show)}${word}`,
+    expectedOfProgram: `seconds ${between(range, String)}`,
+    parse,
+    show,
+  });
+}
+
+/** Milliseconds in the program. In a file, a number means seconds as for every other duration. */
+export function milliseconds(range: Range): Kind<number> {
+  const inMs = number({ range, expected: "", parse: parseDuration, show: formatDuration });
+  return {
+    ...inMs,
+    expected: `seconds, or a duration such as 500ms, ${between(range, formatDuration)}`,
+    expectedOfProgram: `milliseconds ${between(range, String)}`,
+    read: (value) => inMs.read(typeof value === "number" ? value * 1_000 : value),
+  };
+}
+
+/** One of several values, by their names in a file. */
+export function oneOf<T>(values: ReadonlyMap<string, T>): Kind<T> {
+  const nameOf = (value: T): string | undefined => [...values].find(([, other]) => other === value)?.[0];
+  return {
+    expected: listed([...values.keys()]),
+    read: (input) => {
+      // YAML reads 5.0 without quotes as the number 5.
+      const entry = [...values].find(
+        ([name]) => name === input || (typeof input === "number" && Number(name) === input),
+      );
+      return entry === undefined ? undefined : { value: entry[1] };
+    },
+    accepts: (value) => nameOf(value) !== undefined,
+    show: (value) => nameOf(value) ?? String(value),
+  };
+}
+
+/** A list that is not empty, all of one kind. */
+export function listOf<T>(kind: Kind<T>): Kind<readonly T[]> {
+  return {
+    expected: `a list, each ${kind.expected}`,
+    read: (input) => {
+      if (!Array.isArray(input) || input.length === 0) return undefined;
+      const items = input.flatMap((item: unknown) => kind.read(item) ?? []);
+      return items.length === input.length ? { value: items.map((item) => item.value) } : undefined;
+    },
+    accepts: (values) =>
+      Array.isArray(values) && values.length > 0 && values.every((value) => kind.accepts(value)),
+    show: (values) => `[${values.map((value) => kind.show(value)).join(", ")}]`,
+  };
+}
+
+/** "a, b or c". */
+export function listed(names: readonly string[]): string {
+  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} or ${names[names.length - 1]}`;
+}
+
+function number(about: {
+  range: Range;
+  expected: string;
+  expectedOfProgram?: string;
+  parse: (input: string) => number | undefined;
+  show: (value: number) => string;
+}): Kind<number> {
+  const { minimum, maximum } = about.range;
+  const accepts = (value: number): boolean => Number.isInteger(value) && value >= minimum && value <= maximum;
+  const { expected, expectedOfProgram = expected } = about;
+  return {
+    expected,
+    expectedOfProgram,
+    read: (input) => {
+      const value = typeof input === "string" ? about.parse(input) : input;
+      return typeof value === "number" && accepts(value) ? { value } : undefined;
+    },
+    accepts,
+    show: about.show,
+  };
+}
+
+function between(range: Range, show: (value: number) => string): string {
+  return `from ${show(range.minimum)} to ${show(range.maximum)}`;
+}

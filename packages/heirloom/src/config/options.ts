@@ -1,0 +1,371 @@
+// Every option of the server in one table: name, kind, default, description.
+// Reading, checking and docs/reference/configuration.md come from here; the limits' defaults from `@heirloom/core`.
+
+import type { ProtocolVersion, QoS } from "@heirloom/codec";
+import { DEFAULT_LIMITS, type Limits, type QueuePolicy } from "@heirloom/core";
+import { count, flag, listOf, milliseconds, oneOf, seconds, size, text, type Kind } from "./kinds.ts";
+
+/** One option as it stands in a file. */
+export interface Option<T> {
+  readonly name: string;
+  readonly kind: Kind<T>;
+  /** The default in words or as it is written in a file. */
+  readonly default: string;
+  /** One or two sentences for the reference page. */
+  readonly description: string;
+}
+
+/** One option for each field of `T`. */
+export type OptionTable<T> = { readonly [Field in keyof T]-?: Option<NonNullable<T[Field]>> };
+
+/** The limits that each listener may set for itself. */
+export type ListenerLimits = Pick<
+  Limits,
+  "maximumPacketSize" | "keepAliveMaximum" | "receiveMaximum" | "topicAliasMaximum" | "protocolVersions"
+>;
+
+/** One listener, as a program or a file describes it. What is absent has its default. */
+export interface ListenerOptions extends Partial<ListenerLimits> {
+  /** How hooks, events and messages call it. Default: its transport, with a number when there are several. */
+  readonly name?: string;
+  /** Default "tcp". */
+  readonly transport?: "tcp" | "websocket";
+  /** An address or a host name. Default: 127.0.0.1 when anonymous clients are allowed, otherwise all addresses. */
+  readonly host?: string;
+  /** 0 = one that is free. Default 1883, for WebSocket 8083. */
+  readonly port?: number;
+  /** WebSocket: the only path that is served. Default: every path. */
+  readonly path?: string;
+  /** WebSocket: the origins of web pages that may connect. */
+  readonly allowedOrigins?: readonly string[];
+  readonly allowAnonymous?: boolean;
+  /** Connections at the same time; those beyond it are closed at once. Default: only the broker's own limit. */
+  readonly connections?: number;
+}
+
+/** What is no limit and no listener. */
+export interface GeneralOptions {
+  /** Whether clients may connect without telling who they are. Default true. */
+  readonly allowAnonymous?: boolean;
+  /** Where sessions and messages are kept. */
+  readonly store?: "leveldb" | "memory";
+  /** The data directory of the store "leveldb". */
+  readonly data?: string;
+}
+
+export const DEFAULT_DATA_DIRECTORY = "./heirloom-data";
+export const DEFAULT_PORTS: { readonly tcp: number; readonly websocket: number } = {
+  tcp: 1883,
+  websocket: 8083,
+};
+
+/** The largest values that the standard's fields hold, and the largest that this program counts to. */
+const MAXIMUM = {
+  u16: 65_535,
+  u32: 0xffff_ffff,
+  packet: 268_435_460,
+  bytes: 2 ** 50,
+  count: 2 ** 50,
+} as const;
+
+/** The value of "never" for a Session Expiry Interval. MQTT 5.0 section 3.1.2.11.2. */
+const NEVER_EXPIRES = 0xffff_ffff;
+
+const PROTOCOL_VERSIONS: ReadonlyMap<string, ProtocolVersion> = new Map<string, ProtocolVersion>([
+  ["3.1", 3],
+  ["3.1.1", 4],
+  ["5.0", 5],
+]);
+
+export const GENERAL_OPTIONS: OptionTable<GeneralOptions> = {
+  allowAnonymous: {
+    name: "allowAnonymous",
+    kind: flag,
+    default: "true",
+    description:
+      "Whether clients may connect without telling who they are. While they may, a listener without a `host` only " +
+      "listens on this machine. `false` needs something that identifies clients, so far a `connect` hook of the library.",
+  },
+  store: {
+    name: "store",
+    kind: oneOf(
+      new Map<string, "leveldb" | "memory">([
+        ["leveldb", "leveldb"],
+        ["memory", "memory"],
+      ]),
+    ),
+    default: "leveldb",
+    description:
+      "Where sessions and messages are kept: `leveldb` on disk in the directory `data`; `memory` forgets everything when " +
+      "the process ends.",
+  },
+  data: {
+    name: "data",
+    kind: text,
+    default: DEFAULT_DATA_DIRECTORY,
+    description: "The data directory. In a file, a relative path begins at the directory of the file.",
+  },
+};
+
+export const LIMIT_OPTIONS: OptionTable<Limits> = {
+  protocolVersions: limit(
+    "protocolVersions",
+    listOf(oneOf(PROTOCOL_VERSIONS)),
+    "Versions of MQTT that are accepted. Others are told so: CONNACK 0x84, for 3.x return code 1.",
+  ),
+  connections: limit(
+    "connections",
+    count({ minimum: 1, maximum: MAXIMUM.count }),
+    "Connections at the same time.",
+  ),
+  connectTimeoutMs: limit(
+    "connectTimeoutMs",
+    milliseconds({ minimum: 100, maximum: 3_600_000 }),
+    "The time from accepting a connection to a whole CONNECT packet.",
+    "connectTimeout",
+  ),
+  maximumConnectSize: limit(
+    "maximumConnectSize",
+    size({ minimum: 64, maximum: MAXIMUM.packet }),
+    "A whole CONNECT packet. Smaller than `maximumPacketSize`, because nobody is known yet.",
+  ),
+  maximumPacketSize: limit(
+    "maximumPacketSize",
+    size({ minimum: 64, maximum: MAXIMUM.packet }),
+    "A whole packet that a client may send.",
+  ),
+  keepAliveMaximum: limit(
+    "keepAliveMaximum",
+    seconds({ minimum: 0, maximum: MAXIMUM.u16 }),
+    "The longest Keep Alive that is granted; 0 = no maximum.",
+  ),
+  receiveMaximum: limit(
+    "receiveMaximum",
+    count({ minimum: 1, maximum: MAXIMUM.u16 }),
+    "QoS 1 and 2 messages that a client may send without waiting for their acknowledgement.",
+  ),
+  sendMaximum: limit(
+    "sendMaximum",
+    count({ minimum: 1, maximum: MAXIMUM.u16 }),
+    "QoS 1 and 2 messages that are sent to a client without waiting; a client may ask for fewer.",
+  ),
+  topicAliasMaximum: limit(
+    "topicAliasMaximum",
+    count({ minimum: 0, maximum: MAXIMUM.u16 }),
+    "Topic aliases that a client may define.",
+  ),
+  sendTopicAliasMaximum: limit(
+    "sendTopicAliasMaximum",
+    count({ minimum: 0, maximum: MAXIMUM.u16 }),
+    "Topic aliases that the broker defines towards one client, at most.",
+  ),
+  maximumQoS: limit(
+    "maximumQoS",
+    oneOf(
+      new Map<string, QoS>([
+        ["0", 0],
+        ["1", 1],
+        ["2", 2],
+      ]),
+    ),
+    "The highest QoS that is accepted and granted.",
+  ),
+  retainAvailable: limit("retainAvailable", flag, "Whether retained messages are kept."),
+  wildcardSubscriptionAvailable: limit(
+    "wildcardSubscriptionAvailable",
+    flag,
+    "Whether topic filters may have wildcards.",
+  ),
+  sharedSubscriptionAvailable: limit(
+    "sharedSubscriptionAvailable",
+    flag,
+    "Whether `$share` subscriptions are accepted.",
+  ),
+  subscriptionIdentifiersAvailable: limit(
+    "subscriptionIdentifiersAvailable",
+    flag,
+    "Whether Subscription Identifiers are accepted.",
+  ),
+  allowEmptyClientId: limit(
+    "allowEmptyClientId",
+    flag,
+    "Accepts an empty Client Identifier and assigns one.",
+  ),
+  checkPayloadFormat: limit(
+    "checkPayloadFormat",
+    flag,
+    "Whether a payload that is said to be UTF-8 is checked; refused with 0x99.",
+  ),
+  sessionExpiryDefault: limit(
+    "sessionExpiryDefault",
+    seconds({ minimum: 0, maximum: MAXIMUM.u32 }, NEVER_EXPIRES),
+    "How long sessions of clients of 3.1 and 3.1.1 with clean session 0 outlive their connection.",
+  ),
+  sessionExpiryMaximum: limit(
+    "sessionExpiryMaximum",
+    seconds({ minimum: 0, maximum: MAXIMUM.u32 }, NEVER_EXPIRES),
+    "The longest Session Expiry Interval that is granted.",
+  ),
+  queueMessages: limit(
+    "queueMessages",
+    count({ minimum: 1, maximum: MAXIMUM.count }),
+    "Messages waiting for one lasting session, on disk.",
+  ),
+  queueBytes: limit(
+    "queueBytes",
+    size({ minimum: 1_024, maximum: MAXIMUM.bytes }),
+    "Bytes waiting for one lasting session, on disk.",
+  ),
+  queuePolicy: limit(
+    "queuePolicy",
+    oneOf(
+      new Map<string, QueuePolicy>([
+        ["discard-oldest", "discard-oldest"],
+        ["refuse", "refuse"],
+        ["hold", "hold"],
+      ]),
+    ),
+    "What happens when the queue of a lasting session is full: its oldest message is discarded and counted, the " +
+      "publisher is refused with 0x97, or the publisher's acknowledgement waits.",
+  ),
+  cleanQueueMessages: limit(
+    "cleanQueueMessages",
+    count({ minimum: 1, maximum: MAXIMUM.count }),
+    "Messages waiting in memory for one clean session; beyond them it is disconnected with 0x97.",
+  ),
+  cleanQueueBytes: limit(
+    "cleanQueueBytes",
+    size({ minimum: 1_024, maximum: MAXIMUM.bytes }),
+    "Bytes waiting in memory for one clean session; beyond them it is disconnected with 0x97.",
+  ),
+  outputBytes: limit(
+    "outputBytes",
+    size({ minimum: 1_024, maximum: MAXIMUM.bytes }),
+    "Bytes that wait for one connection's socket. Beyond them QoS 0 messages to it are dropped and counted.",
+  ),
+  totalOutputBytes: limit(
+    "totalOutputBytes",
+    size({ minimum: 1_024, maximum: MAXIMUM.bytes }),
+    "Bytes that wait for all sockets together. Beyond them each connection has a sixteenth of `outputBytes`.",
+  ),
+  logCacheBytes: limit(
+    "logCacheBytes",
+    size({ minimum: 0, maximum: MAXIMUM.bytes }),
+    "Recent messages on disk that are also kept in memory, for all queues together.",
+  ),
+  topicLevels: limit(
+    "topicLevels",
+    count({ minimum: 1, maximum: MAXIMUM.u16 + 1 }),
+    "Levels of a topic name or a topic filter.",
+  ),
+  subscriptionsPerSession: limit(
+    "subscriptionsPerSession",
+    count({ minimum: 1, maximum: MAXIMUM.count }),
+    "Subscriptions of one session; more are refused with 0x97.",
+  ),
+  retainedMessages: limit(
+    "retainedMessages",
+    count({ minimum: 0, maximum: MAXIMUM.count }),
+    "Retained messages; more are refused with 0x97.",
+  ),
+  redirect: {
+    name: "redirect",
+    kind: redirect(),
+    default: "none",
+    description:
+      "Sends every client elsewhere: CONNACK 0x9C, or 0x9D when `permanent`, with `serverReference` for clients of 5.0.",
+  },
+};
+
+/** The options of one listener that are no limits. The limits are those of {@link LISTENER_LIMIT_OPTIONS}. */
+export const LISTENER_OPTIONS: OptionTable<Omit<ListenerOptions, keyof ListenerLimits>> = {
+  name: {
+    name: "name",
+    kind: text,
+    default: "the transport's name, with a number when there are several",
+    description: "How hooks, events and messages call the listener. Names are unique.",
+  },
+  transport: {
+    name: "transport",
+    kind: oneOf(
+      new Map<string, "tcp" | "websocket">([
+        ["tcp", "tcp"],
+        ["websocket", "websocket"],
+      ]),
+    ),
+    default: "tcp",
+    description: "What carries the packets.",
+  },
+  host: {
+    name: "host",
+    kind: text,
+    default: "127.0.0.1 while anonymous clients are allowed, otherwise all addresses",
+    description:
+      "The address, or the name of a host, to listen on. `0.0.0.0` is every IPv4 address, `::` every address.",
+  },
+  port: {
+    name: "port",
+    kind: count({ minimum: 0, maximum: MAXIMUM.u16 }),
+    default: `${DEFAULT_PORTS.tcp}, for WebSocket ${DEFAULT_PORTS.websocket}`,
+    description: "The port to listen on; 0 takes one that is free.",
+  },
+  path: {
+    name: "path",
+    kind: text,
+    default: "every path",
+    description: "WebSocket: the only path that is served, such as `/mqtt`.",
+  },
+  allowedOrigins: {
+    name: "allowedOrigins",
+    kind: listOf(text),
+    default: "pages of this machine when only this machine and anonymous clients can connect, otherwise all",
+    description:
+      "WebSocket: the origins of web pages that may connect, such as `https://example.org`; `*` stands for all. Clients " +
+      "that are no browsers send no origin and are not concerned.",
+  },
+  allowAnonymous: {
+    name: "allowAnonymous",
+    kind: flag,
+    default: "the broker's `allowAnonymous`",
+    description: "The same for this listener.",
+  },
+  connections: {
+    name: "connections",
+    kind: count({ minimum: 1, maximum: MAXIMUM.count }),
+    default: "no limit but the broker's",
+    description: "Connections of this listener at the same time; those beyond it are closed at once.",
+  },
+};
+
+/** The limits that a listener may set for itself. */
+export const LISTENER_LIMIT_OPTIONS: OptionTable<ListenerLimits> = {
+  protocolVersions: LIMIT_OPTIONS.protocolVersions,
+  maximumPacketSize: LIMIT_OPTIONS.maximumPacketSize,
+  keepAliveMaximum: LIMIT_OPTIONS.keepAliveMaximum,
+  receiveMaximum: LIMIT_OPTIONS.receiveMaximum,
+  topicAliasMaximum: LIMIT_OPTIONS.topicAliasMaximum,
+};
+
+function limit<Field extends keyof Limits>(
+  field: Field,
+  kind: Kind<Limits[Field]>,
+  description: string,
+  name: string = field,
+): Option<Limits[Field]> {
+  return { name, kind, default: kind.show(DEFAULT_LIMITS[field]), description };
+}
+
+function redirect(): Kind<NonNullable<Limits["redirect"]>> {
+  return {
+    expected: "`serverReference` (a text) and `permanent` (true or false)",
+    read: (value) => {
+      if (!(value instanceof Map) || value.size !== 2) return undefined;
+      const serverReference: unknown = value.get("serverReference");
+      const permanent: unknown = value.get("permanent");
+      if (typeof serverReference !== "string" || typeof permanent !== "boolean") return undefined;
+      return { value: { serverReference, permanent } };
+    },
+    accepts: (value) => text.accepts(value.serverReference) && flag.accepts(value.permanent),
+    show: (value) => `{ serverReference: ${value.serverReference}, permanent: ${value.permanent} }`,
+  };
+}

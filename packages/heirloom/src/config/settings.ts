@@ -1,0 +1,173 @@
+// From options to settings: fills in the defaults and checks what belongs together. Reads no file.
+
+import { DEFAULT_LIMITS, type Limits } from "@heirloom/core";
+import { seen, unknownOption, type Finding, type OptionPath } from "./findings.ts";
+import {
+  DEFAULT_DATA_DIRECTORY,
+  DEFAULT_PORTS,
+  LIMIT_OPTIONS,
+  LISTENER_LIMIT_OPTIONS,
+  LISTENER_OPTIONS,
+  type GeneralOptions,
+  type ListenerLimits,
+  type ListenerOptions,
+  type OptionTable,
+} from "./options.ts";
+
+/** All options, as a program or a file gives them. What is absent has its default. */
+export interface ServerOptions extends GeneralOptions {
+  readonly listeners?: readonly ListenerOptions[];
+  readonly limits?: Partial<Limits>;
+}
+
+/** One listener with nothing left open. */
+export interface ListenerSettings {
+  readonly name: string;
+  readonly transport: "tcp" | "websocket";
+  /** Absent = all addresses. */
+  readonly host: string | undefined;
+  readonly port: number;
+  readonly path: string | undefined;
+  readonly allowedOrigins: readonly string[] | undefined;
+  readonly allowAnonymous: boolean;
+  readonly connections: number | undefined;
+  /** The limits that hold here: the listener's own, otherwise the broker's. */
+  readonly limits: ListenerLimits;
+}
+
+/** A server with nothing left open. */
+export interface Settings {
+  readonly listeners: readonly ListenerSettings[];
+  readonly store: "leveldb" | "memory";
+  readonly data: string;
+  readonly allowAnonymous: boolean;
+  readonly limits: Limits;
+}
+
+/**
+ * Fills in defaults and checks.
+ *
+ * @param identifies whether something is there that tells who a client is, such as a `connect` hook.
+ * @param findings gets everything that is wrong; the result is of use only when nothing was added.
+ */
+export function resolveSettings(options: ServerOptions, identifies: boolean, findings: Finding[]): Settings {
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  checkFields(options.limits ?? {}, LIMIT_OPTIONS, ["limits"], findings);
+  const allowAnonymous = options.allowAnonymous ?? true;
+  const settings: Settings = {
+    listeners: (options.listeners ?? [{}]).map((listener, index, all) =>
+      resolveListener(listener, { index, several: all.length > 1, allowAnonymous, limits }, findings),
+    ),
+    store: options.store ?? "leveldb",
+    data: options.data ?? DEFAULT_DATA_DIRECTORY,
+    allowAnonymous,
+    limits,
+  };
+  checkIdentity(options, settings, identifies, findings);
+  checkNames(settings.listeners, findings);
+  return settings;
+}
+
+interface ListenerContext {
+  readonly index: number;
+  readonly several: boolean;
+  readonly allowAnonymous: boolean;
+  readonly limits: Limits;
+}
+
+function resolveListener(
+  options: ListenerOptions,
+  context: ListenerContext,
+  findings: Finding[],
+): ListenerSettings {
+  const path = ["listeners", context.index];
+  checkFields(options, { ...LISTENER_OPTIONS, ...LISTENER_LIMIT_OPTIONS }, path, findings);
+  const transport = options.transport ?? "tcp";
+  if (transport === "tcp") {
+    for (const name of ["path", "allowedOrigins"] as const) {
+      if (options[name] === undefined) continue;
+      findings.push({
+        path: [...path, name],
+        message: "only a listener with `transport: websocket` has this option",
+      });
+    }
+  }
+  if (options.path !== undefined && !options.path.startsWith("/")) {
+    findings.push({
+      path: [...path, "path"],
+      message: `seen ${seen(options.path)}, expected a path that begins with /`,
+    });
+  }
+  const allowAnonymous = options.allowAnonymous ?? context.allowAnonymous;
+  return {
+    name: options.name ?? (context.several ? `${transport}-${context.index + 1}` : transport),
+    transport,
+    host: options.host ?? (allowAnonymous ? "127.0.0.1" : undefined),
+    port: options.port ?? DEFAULT_PORTS[transport],
+    path: options.path,
+    allowedOrigins: options.allowedOrigins?.map((origin) => origin.toLowerCase()),
+    allowAnonymous,
+    connections: options.connections,
+    limits: {
+      maximumPacketSize: options.maximumPacketSize ?? context.limits.maximumPacketSize,
+      keepAliveMaximum: options.keepAliveMaximum ?? context.limits.keepAliveMaximum,
+      receiveMaximum: options.receiveMaximum ?? context.limits.receiveMaximum,
+      topicAliasMaximum: options.topicAliasMaximum ?? context.limits.topicAliasMaximum,
+      protocolVersions: options.protocolVersions ?? context.limits.protocolVersions,
+    },
+  };
+}
+
+/** Checks ranges and names; what a file gave has been read already, what a program gives may be anything. */
+function checkFields<T extends object>(
+  values: Partial<T>,
+  table: OptionTable<T>,
+  path: OptionPath,
+  findings: Finding[],
+): void {
+  for (const name of Object.keys(values)) {
+    if (Object.hasOwn(table, name)) continue;
+    findings.push({ path: [...path, name], message: unknownOption(name, Object.keys(table)) });
+  }
+  for (const field in table) {
+    const value = values[field];
+    if (value === undefined || value === null) continue;
+    const { kind } = table[field];
+    if (kind.accepts(value)) continue;
+    const expected = kind.expectedOfProgram ?? kind.expected;
+    findings.push({ path: [...path, field], message: `seen ${seen(value)}, expected ${expected}` });
+  }
+}
+
+// Refusing everybody in silence would be a broker that nobody can use; whoever turns anonymous clients off means others.
+function checkIdentity(
+  options: ServerOptions,
+  settings: Settings,
+  identifies: boolean,
+  findings: Finding[],
+): void {
+  if (identifies) return;
+  const message =
+    "seen false, but nothing here can tell who a client is, so nobody could connect; " +
+    "expected true, or in a program a `connect` hook";
+  if (options.allowAnonymous === false) {
+    findings.push({ path: ["allowAnonymous"], message });
+    return;
+  }
+  settings.listeners.forEach((listener, index) => {
+    if (!listener.allowAnonymous) findings.push({ path: ["listeners", index, "allowAnonymous"], message });
+  });
+}
+
+function checkNames(listeners: readonly ListenerSettings[], findings: Finding[]): void {
+  const names = new Set<string>();
+  listeners.forEach(({ name }, index) => {
+    if (names.has(name)) {
+      findings.push({
+        path: ["listeners", index, "name"],
+        message: `seen ${seen(name)} twice, expected unique names`,
+      });
+    }
+    names.add(name);
+  });
+}

@@ -1,0 +1,8 @@
+// The public names of the package `heirloom`, one by one.
+
+export { Broker, type AttachOptions, type BrokerEvents } from "./broker.ts";
+export { createBroker, type BrokerOptions } from "./create-broker.ts";
+export { ConfigError, ListenError, type ConfigProblem } from "./errors.ts";
+export type { GeneralOptions, ListenerLimits, ListenerOptions } from "./config/options.ts";
+export type { ServerOptions } from "./config/settings.ts";
+export type { Listener } from "./transports/transport.ts";

@@ -1,0 +1,86 @@
+// Node's world for the core: a clock, randomness, and someone to call the broker again.
+// One setImmediate per turn and one timer; nothing per message.
+
+import { randomBytes } from "node:crypto";
+import { performance } from "node:perf_hooks";
+import type { World } from "@heirloom/core";
+
+/** What a runtime calls: the two ways in which a broker goes on by itself. */
+export interface Driven {
+  endTurn(): void;
+  wake(): void;
+}
+
+/** Milliseconds. Node cuts longer timers to 1 ms; they are set again when this time is over. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** The world of a broker that runs on Node. */
+export class NodeWorld implements World {
+  #driven: Driven | undefined;
+  #turnRequested = false;
+  #wakeAtMs: number | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  /** When the timer that runs fires, in `now` time. */
+  #timerAtMs = 0;
+
+  /** Names the broker to call. Turns and times that were asked for before are not lost. */
+  drive(driven: Driven): void {
+    this.#driven = driven;
+  }
+
+  now(): number {
+    return performance.timeOrigin + performance.now();
+  }
+
+  randomBytes(length: number): Uint8Array {
+    return randomBytes(length);
+  }
+
+  requestTurn(): void {
+    if (this.#turnRequested) return;
+    this.#turnRequested = true;
+    // The check phase comes after the poll phase: by then every socket that was readable has been read.
+    setImmediate(this.#endTurn);
+  }
+
+  wakeAt(timeMs: number | undefined): void {
+    this.#wakeAtMs = timeMs;
+    if (timeMs === undefined) {
+      this.#stopTimer();
+    } else if (this.#timer === undefined || timeMs < this.#timerAtMs) {
+      // A later time needs nothing: the timer that runs sets the next one when it fires.
+      this.#stopTimer();
+      this.#startTimer(timeMs);
+    }
+  }
+
+  readonly #endTurn = (): void => {
+    this.#turnRequested = false;
+    this.#driven?.endTurn();
+  };
+
+  readonly #fire = (): void => {
+    this.#timer = undefined;
+    const wakeAtMs = this.#wakeAtMs;
+    if (wakeAtMs === undefined) return;
+    if (wakeAtMs > this.now()) {
+      this.#startTimer(wakeAtMs);
+      return;
+    }
+    this.#wakeAtMs = undefined;
+    this.#driven?.wake();
+  };
+
+  #startTimer(timeMs: number): void {
+    const now = this.now();
+    // Rounded up: a timer that fires a fraction early would only have to be set again.
+    const delayMs = Math.min(Math.max(Math.ceil(timeMs - now), 1), LONGEST_TIMER_MS);
+    this.#timerAtMs = now + delayMs;
+    this.#timer = setTimeout(this.#fire, delayMs);
+  }
+
+  #stopTimer(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+}

@@ -1,0 +1,230 @@
+// MQTT over WebSocket, with real sockets and the client of `ws`. MQTT 5.0 section 6.
+
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { request } from "node:http";
+import { describe, it, type TestContext } from "node:test";
+import { WebSocket } from "ws";
+import type { ListenerOptions } from "heirloom";
+import { resolveSettings } from "../dist/config/settings.js";
+import type { Listener } from "../dist/transports/transport.js";
+import { listenWebSocket } from "../dist/transports/websocket.js";
+import { Accepting, connectTcp, readAll, type NotingConnection } from "./support.ts";
+
+async function listening(
+  context: TestContext,
+  options: ListenerOptions = {},
+): Promise<{ listener: Listener; accepting: Accepting }> {
+  const accepting = new Accepting();
+  const [settings] = resolveSettings(
+    { listeners: [{ transport: "websocket", port: 0, ...options }] },
+    false,
+    [],
+  ).listeners;
+  assert.ok(settings !== undefined);
+  const listener = await listenWebSocket(settings, accepting.accept);
+  context.after(() => listener.close());
+  return { listener, accepting };
+}
+
+async function connected(
+  context: TestContext,
+  options?: ListenerOptions,
+): Promise<{ socket: WebSocket; connection: NotingConnection }> {
+  const { listener, accepting } = await listening(context, options);
+  const socket = new WebSocket(listener.url, "mqtt");
+  context.after(() => socket.terminate());
+  await once(socket, "open");
+  return { socket, connection: await accepting.next() };
+}
+
+/** The HTTP status with which an upgrade is refused; 101 when it is not. */
+async function upgradeStatus(
+  url: string,
+  protocols: string[],
+  headers: Record<string, string> = {},
+): Promise<number> {
+  const socket = new WebSocket(url, protocols, { headers });
+  return new Promise((resolve, reject) => {
+    socket.on("open", () => {
+      socket.terminate();
+      resolve(101);
+    });
+    socket.on("unexpected-response", (_request, response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    });
+    socket.on("error", reject);
+  });
+}
+
+describe("listenWebSocket", () => {
+  it('answers with the subprotocol "mqtt" - 5.0 [MQTT-6.0.0-4]', async (context) => {
+    const { listener } = await listening(context);
+    for (const [offered, chosen] of [
+      [["mqtt"], "mqtt"],
+      [["mqttv3.1"], "mqttv3.1"],
+      [["mqttv3.1", "mqtt"], "mqtt"],
+      [["chat", "mqtt"], "mqtt"],
+    ] as const) {
+      const socket = new WebSocket(listener.url, [...offered]);
+      await once(socket, "open");
+      assert.equal(socket.protocol, chosen);
+      socket.terminate();
+    }
+  });
+
+  it('refuses clients that do not offer "mqtt" - 5.0 [MQTT-6.0.0-3]', async (context) => {
+    const { listener, accepting } = await listening(context);
+    assert.equal(await upgradeStatus(listener.url, []), 400);
+    assert.equal(await upgradeStatus(listener.url, ["chat"]), 400);
+    assert.equal(await upgradeStatus(listener.url, ["MQTT"]), 400);
+    assert.equal(accepting.waitingCount, 0);
+  });
+
+  it("serves every path, or only the one that is configured", async (context) => {
+    const any = await listening(context);
+    assert.equal(await upgradeStatus(`${any.listener.url}/some/path`, ["mqtt"]), 101);
+    const one = await listening(context, { path: "/mqtt" });
+    assert.match(one.listener.url, /\/mqtt$/);
+    assert.equal(await upgradeStatus(one.listener.url, ["mqtt"]), 101);
+    assert.equal(await upgradeStatus(`${one.listener.url}?token=x`, ["mqtt"]), 101);
+    assert.equal(await upgradeStatus(`${one.listener.url}/more`, ["mqtt"]), 404);
+  });
+
+  it("lets only pages of this machine connect while anonymous clients of this machine can", async (context) => {
+    const { listener } = await listening(context);
+    const statusFor = (origin: string): Promise<number> => upgradeStatus(listener.url, ["mqtt"], { origin });
+    for (const origin of ["http://localhost:3000", "http://127.0.0.1", "https://[::1]:8443"]) {
+      assert.equal(await statusFor(origin), 101, origin);
+    }
+    for (const origin of [
+      "https://example.org",
+      "http://localhost.example.org",
+      "null",
+      "http://127.0.0.1.example",
+    ]) {
+      assert.equal(await statusFor(origin), 403, origin);
+    }
+  });
+
+  it("lets only pages of the configured origins connect", async (context) => {
+    const { listener } = await listening(context, { allowedOrigins: ["https://Example.org"] });
+    const statusFor = (origin: string): Promise<number> => upgradeStatus(listener.url, ["mqtt"], { origin });
+    assert.equal(await statusFor("https://example.org"), 101);
+    for (const origin of ["http://example.org", "https://example.org:444", "https://a.example.org", "null"]) {
+      assert.equal(await statusFor(origin), 403, origin);
+    }
+    const open = await listening(context, { allowedOrigins: ["*"] });
+    assert.equal(await upgradeStatus(open.listener.url, ["mqtt"], { origin: "https://example.org" }), 101);
+  });
+
+  it("answers plain HTTP with 426", async (context) => {
+    const { listener } = await listening(context);
+    const [response] = await once(request({ port: listener.port, host: "127.0.0.1" }).end(), "response");
+    assert.equal(response.statusCode, 426);
+    response.resume();
+  });
+
+  it("closes what is no HTTP, and stays", async (context) => {
+    const { listener, accepting } = await listening(context);
+    const socket = await connectTcp(context, listener.port);
+    socket.write(Buffer.from("101500044d5154540402003c000161", "hex"));
+    await readAll(socket);
+    const reset = await connectTcp(context, listener.port);
+    reset.write("GET / HTTP/1.1\r\n");
+    reset.resetAndDestroy();
+    assert.equal(await upgradeStatus(listener.url, ["mqtt"]), 101);
+    await accepting.next();
+  });
+
+  it("refuses headers that are too long", async (context) => {
+    const { listener } = await listening(context);
+    assert.equal(await upgradeStatus(listener.url, ["mqtt"], { padding: "x".repeat(10_000) }), 431);
+  });
+});
+
+describe("a WebSocket connection", () => {
+  it("takes one byte per frame, empty frames and pings between them - 5.0 [MQTT-6.0.0-2]", async (context) => {
+    const { socket, connection } = await connected(context);
+    const bytes = Buffer.from("one packet in many frames");
+    for (const byte of bytes) {
+      socket.send(Buffer.of(byte));
+      socket.send(Buffer.alloc(0));
+      socket.ping();
+    }
+    await connection.until(() => connection.received.length === bytes.length);
+    assert.deepEqual(connection.received, bytes);
+    assert.equal(connection.receivedCount, bytes.length);
+  });
+
+  it("takes many packets in one frame, and one frame in many fragments", async (context) => {
+    const { socket, connection } = await connected(context);
+    const packets = Buffer.concat(Array.from({ length: 100 }, () => Buffer.from("c000", "hex")));
+    socket.send(packets);
+    for (let index = 0; index < packets.length; index++) {
+      socket.send(packets.subarray(index, index + 1), { fin: index === packets.length - 1 });
+    }
+    await connection.until(() => connection.received.length === 2 * packets.length);
+    assert.deepEqual(connection.received, Buffer.concat([packets, packets]));
+  });
+
+  it("closes with 1003 when a text frame arrives - 5.0 [MQTT-6.0.0-1]", async (context) => {
+    const { socket, connection } = await connected(context);
+    socket.send("text");
+    socket.send(Buffer.from("behind it"));
+    const [code] = await once(socket, "close");
+    assert.equal(code, 1003);
+    assert.equal(connection.received.length, 0);
+    assert.equal(connection.closes.length, 1);
+    assert.match(String(connection.closes[0]), /text frame/);
+  });
+
+  it("sends each write as one binary frame", async (context) => {
+    const { socket, connection } = await connected(context);
+    const frames: string[] = [];
+    socket.on("message", (data: Buffer, isBinary) => frames.push(`${data.toString()} ${isBinary}`));
+    connection.transport.write(Buffer.from("one"));
+    connection.transport.write(Buffer.from("two"));
+    connection.transport.end();
+    const [code] = await once(socket, "close");
+    assert.deepEqual(frames, ["one true", "two true"]);
+    assert.equal(code, 1000);
+    await connection.until(() => connection.isTransportClosed);
+    assert.deepEqual(connection.closes, []);
+  });
+
+  it("counts what the system has not taken, and tells when it has taken all", async (context) => {
+    const { socket, connection } = await connected(context);
+    socket.pause();
+    connection.transport.write(Buffer.alloc(16 * 1_048_576));
+    assert.ok(connection.transport.bufferedBytes > 0);
+    socket.resume();
+    await connection.until(() => connection.drainedCount === 1);
+    assert.equal(connection.transport.bufferedBytes, 0);
+  });
+
+  it("tells once that the peer closed, in order or not", async (context) => {
+    const orderly = await connected(context);
+    orderly.socket.close();
+    await orderly.connection.until(() => orderly.connection.isTransportClosed);
+    assert.deepEqual(orderly.connection.closes, [undefined]);
+    const sudden = await connected(context);
+    sudden.socket.terminate();
+    await sudden.connection.until(() => sudden.connection.isTransportClosed);
+    assert.equal(sudden.connection.closes.length, 1);
+    sudden.connection.transport.write(Buffer.from("nobody reads this"));
+    sudden.connection.transport.end();
+  });
+
+  it("closes when a frame is longer than the packet limit allows", async (context) => {
+    const { socket, connection } = await connected(context, { maximumPacketSize: 1_000 });
+    socket.on("error", () => {});
+    socket.send(Buffer.alloc(1_048_577));
+    const [code] = await once(socket, "close");
+    assert.equal(code, 1009);
+    await connection.until(() => connection.isTransportClosed);
+    assert.equal(connection.received.length, 0);
+    assert.equal(connection.closes.length, 1);
+  });
+});

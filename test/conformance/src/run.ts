@@ -1,0 +1,149 @@
+// Runs cases against a broker: independent ones at the same time, those that need another configuration on a broker
+// that the caller's controls start.
+import type { Version } from "./build.ts";
+import { type BrokerConfig, type Case, type ControlledBroker, type Controls, type Target, versionsOf } from "./case.ts";
+import { SkipError } from "./check.ts";
+import { allCases } from "./registry.ts";
+import { Trial } from "./trial.ts";
+
+export interface Result {
+  readonly id: readonly string[];
+  readonly title: string;
+  readonly version: Version;
+  readonly status: "pass" | "fail" | "skip";
+  /** What was seen and expected, or why it was skipped; empty after a pass. */
+  readonly reason: string;
+  readonly ms: number;
+}
+
+export interface RunOptions extends Target {
+  /** Only cases of this version. */
+  readonly version?: Version;
+  /** Only cases whose title, ids or hard case contain this text. */
+  readonly only?: string;
+  /** Cases at the same time; 20 if absent. */
+  readonly concurrency?: number;
+  readonly onResult?: (result: Result) => void;
+  /** Without them, cases that need their own broker are skipped. */
+  readonly controls?: Controls;
+}
+
+/** One case in one version. */
+interface Job {
+  readonly one: Case;
+  readonly version: Version;
+}
+
+/** No case takes longer; a case that hangs is a failure and not a hang of the suite. */
+const CASE_MS = 60_000;
+
+/** Runs all chosen cases. Never rejects because of what the broker does. */
+export async function runConformance(options: RunOptions): Promise<readonly Result[]> {
+  const results: Result[] = [];
+  const report = (result: Result): void => {
+    results.push(result);
+    options.onResult?.(result);
+  };
+  const jobs = chosenJobs(options);
+  const width = options.concurrency ?? 20;
+  const shared = jobs.filter(({ one }) => one.needs === undefined && one.restarts !== true);
+  await inParallel(shared, width, async (job) => report(await runJob(job, options)));
+  const controlled = groups(jobs.filter((job) => !shared.includes(job)));
+  await inParallel(controlled, Math.min(width, 3), (group) => runGroup(group, width, options.controls, report));
+  return results;
+}
+
+function chosenJobs({ version, only }: RunOptions): readonly Job[] {
+  const text = only?.toLowerCase();
+  return allCases
+    .filter((one) => text === undefined || words(one).includes(text))
+    .flatMap((one) => versionsOf(one).map((each) => ({ one, version: each })))
+    .filter((job) => version === undefined || job.version === version)
+    .sort((a, b) => (b.one.seconds ?? 0) - (a.one.seconds ?? 0));
+}
+
+function words({ title, ids, hardCase }: Case): string {
+  return [title, ...ids, hardCase ?? ""].flat().join(" ").toLowerCase();
+}
+
+/** Jobs that may share a broker, together; a restart needs a broker for itself. */
+function groups(jobs: readonly Job[]): readonly (readonly Job[])[] {
+  const byConfig = new Map<string, Job[]>();
+  jobs.forEach((job, index) => {
+    const key = job.one.restarts === true ? `restart ${index}` : JSON.stringify(job.one.needs);
+    byConfig.set(key, [...(byConfig.get(key) ?? []), job]);
+  });
+  return [...byConfig.values()];
+}
+
+async function runGroup(
+  group: readonly Job[],
+  width: number,
+  controls: Controls | undefined,
+  report: (result: Result) => void,
+): Promise<void> {
+  const config: BrokerConfig = group[0]?.one.needs ?? {};
+  const left = new Set(group);
+  const giveUp = (status: "skip" | "fail", reason: string): void => {
+    for (const job of left) report(resultOf(job, status, reason, 0));
+  };
+  if (controls === undefined) return giveUp("skip", `needs a broker with ${JSON.stringify(config)}`);
+  try {
+    await controls.withBroker(config, async (broker) => {
+      await inParallel(group, width, async (job) => {
+        report(await runJob(job, broker.target, broker));
+        left.delete(job);
+      });
+    });
+  } catch (error) {
+    giveUp(error instanceof SkipError ? "skip" : "fail", messageOf(error));
+  }
+}
+
+async function runJob(job: Job, target: Target, broker?: ControlledBroker): Promise<Result> {
+  const login = job.one.needs?.passwords === true ? { userName: "alice", password: "secret" } : {};
+  if (job.one.webSocket === true && target.wsPort === undefined) return resultOf(job, "skip", "no WebSocket port", 0);
+  const trial = new Trial(job.version, target, login, broker);
+  const startMs = performance.now();
+  const end = (status: Result["status"], reason: string): Result =>
+    resultOf(job, status, reason, Math.round(performance.now() - startMs));
+  try {
+    await withDeadline(job.one.run(trial));
+    return end("pass", "");
+  } catch (error) {
+    return end(error instanceof SkipError ? "skip" : "fail", messageOf(error));
+  } finally {
+    await trial.cleanUp();
+  }
+}
+
+function resultOf({ one, version }: Job, status: Result["status"], reason: string, ms: number): Result {
+  const id = one.ids.filter((id) => id.startsWith(`${version} `) || id === version);
+  return { id: id.length > 0 ? id : one.ids, title: one.title, version, status, reason, ms };
+}
+
+async function withDeadline(running: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`the case did not end within ${CASE_MS} ms`)), CASE_MS);
+  });
+  try {
+    await Promise.race([running, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function inParallel<T>(items: readonly T[], width: number, work: (item: T) => Promise<void>): Promise<void> {
+  const waiting = [...items];
+  const worker = async (): Promise<void> => {
+    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: width }, worker));
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const nested = error instanceof AggregateError ? ` ${error.errors.map(String).join(", ")}` : "";
+  return `${error.message}${nested}`;
+}
