@@ -1,4 +1,5 @@
 // MQTT 3.1, 3.1.1 and 5.0 control packets: bytes to packets and back. The public names.
+export { copyOf } from "./bytes.ts";
 export {
   MalformedPacketError,
   PacketError,

@@ -158,12 +158,14 @@ export class PacketReader {
     const reader = this.#reader;
     reader.reset(bytes, start + headerSize, start + this.#packetSize);
     this.#packetSize = 0;
+    const isShortest = headerSize <= 2 || bytes[start + headerSize - 1] !== 0;
+    reader.frameStart = isShortest ? start : -1;
     const packet = readBody(reader, firstByte, this.#version ?? 5, this.side);
     if (this.#version === undefined && packet.type === PacketType.CONNECT) {
       this.#setVersion(packet.protocolVersion);
     }
     // 5.0 [MQTT-1.5.5-1]. 3.1.1 does not demand the shortest form.
-    if (headerSize > 2 && bytes[start + headerSize - 1] === 0 && this.#version === 5) {
+    if (!isShortest && this.#version === 5) {
       throw new MalformedPacketError("remaining length is not in its shortest form");
     }
     return packet;

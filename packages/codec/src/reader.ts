@@ -11,6 +11,8 @@ export class Reader {
   position = 0;
   /** Where the packet ends, or, while properties are read, where these end. */
   end = 0;
+  /** Where the packet's fixed header begins in `bytes`; -1 when its length is not in the shortest form. */
+  frameStart = 0;
   // The last ASCII topic: publishers repeat themselves.
   #lastTopic = "";
 

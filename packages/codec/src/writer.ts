@@ -6,6 +6,10 @@ import { MAX_VARINT } from "./varint.ts";
 
 const FIRST_CAPACITY_BYTES = 512;
 const KEPT_CAPACITY_BYTES = 65_536;
+// Buffers that were given back, by size: 512 bytes, 1 KiB, ... 64 KiB. Making one anew means filling it with zeros.
+const spare: Uint8Array[][] = Array.from({ length: 8 }, () => []);
+const SPARE_BYTES = 16_777_216;
+let spareBytes = 0;
 // Measured: `set` on a view costs 60 ns before it copies its first byte, the loop 1.6 ns a byte.
 const LOOP_BYTES = 36;
 
@@ -16,6 +20,8 @@ const LOOP_BYTES = 36;
 export class Writer {
   bytes: Uint8Array = EMPTY;
   length = 0;
+  // How much was written before the last release: the next time probably takes as much.
+  #expected = 0;
 
   /** Makes room for `count` further bytes. */
   reserve(count: number): void {
@@ -129,11 +135,51 @@ export class Writer {
     if (this.bytes.length > KEPT_CAPACITY_BYTES) this.bytes = EMPTY;
   }
 
+  /** Forgets what was written and leaves the buffer to whoever holds a view of it. */
+  detach(): void {
+    this.#expected = this.length;
+    this.length = 0;
+    this.bytes = EMPTY;
+  }
+
+  /**
+   * Forgets what was written and gives the buffer to whichever writer needs one next. Only for who knows that nobody
+   * else holds a view of it.
+   */
+  release(): void {
+    const { bytes } = this;
+    this.#expected = this.length;
+    this.length = 0;
+    this.bytes = EMPTY;
+    const place = spare[sizeClass(bytes.length)];
+    if (place === undefined || bytes.length !== capacityOf(bytes.length)) return;
+    if (spareBytes + bytes.length > SPARE_BYTES) return;
+    spareBytes += bytes.length;
+    place.push(bytes);
+  }
+
   #grow(needed: number): void {
-    const bytes = new Uint8Array(Math.max(needed, this.bytes.length * 2, FIRST_CAPACITY_BYTES));
+    const bytes = takeBuffer(Math.max(needed, this.bytes.length * 2, this.#expected));
+    // The old buffer is not given back: what was written to it may still be copied from there.
     if (this.length > 0) bytes.set(viewOf(this.bytes, 0, this.length));
     this.bytes = bytes;
   }
+}
+
+/** 0 for up to 512 bytes, 1 for up to 1 KiB, and so on. */
+function sizeClass(bytes: number): number {
+  return Math.max(0, 23 - Math.clz32(bytes - 1));
+}
+
+function capacityOf(bytes: number): number {
+  return Math.max(FIRST_CAPACITY_BYTES, 2 ** (32 - Math.clz32(bytes - 1)));
+}
+
+function takeBuffer(bytes: number): Uint8Array {
+  const buffer = spare[sizeClass(bytes)]?.pop();
+  if (buffer === undefined) return new Uint8Array(bytes > KEPT_CAPACITY_BYTES ? bytes : capacityOf(bytes));
+  spareBytes -= buffer.length;
+  return buffer;
 }
 
 function outOfRange(value: number, maximum: number): UsageError {

@@ -319,6 +319,8 @@ export class Connection implements Outlet, Flushable {
     counters.publishSent++;
     if (this.outgoingAliases !== undefined) {
       this.#sendWithAlias(this.outgoingAliases, message, qos, packetId, dup, retain, identifiers);
+    } else if (qos === 0 && message.frameStart !== -1 && !retain && identifiers.length === 0 && this.#takesFrame(message)) {
+      this.output.forward(message.source, message.frameStart, message.payloadEnd);
     } else if (dup || identifiers.length > 0) {
       encoder.write(
         this.output.writer, message, message.topicName, this.version, qos, packetId, dup, retain, 0, identifiers, turn.nowMs,
@@ -327,6 +329,11 @@ export class Connection implements Outlet, Flushable {
       encoder.writeShared(this.output.writer, message, this.version, qos, packetId, retain, turn.nowMs);
     }
     if (!this.unflushed) turn.flushLater(this);
+  }
+
+  /** Whether the PUBLISH that brought the message is just what this client is to be sent. */
+  #takesFrame(message: Message): boolean {
+    return message.frameVersion === (this.version === 5 ? 5 : 4);
   }
 
   #sendWithAlias(
@@ -417,11 +424,10 @@ export class Connection implements Outlet, Flushable {
   flush(durable: number): boolean {
     if (this.#isClosing) return false;
     const { counters } = this.context;
-    const bytes = this.output.take(durable);
-    if (bytes !== undefined) {
-      counters.bytesSent += bytes.length;
+    const sentBytes = this.output.sendTo(this.transport, durable);
+    if (sentBytes > 0) {
+      counters.bytesSent += sentBytes;
       counters.writes++;
-      this.transport.write(bytes);
       this.#bufferedChanged(this.transport.bufferedBytes);
     }
     if (this.state === "ended" && !this.output.isWaiting) {

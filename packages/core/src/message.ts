@@ -1,7 +1,7 @@
 // An application message inside the broker: what was published, without anything that belongs to one packet or one receiver.
 // Its payload is a range of someone else's bytes until it has to be kept: then `own()` copies it. MQTT 5.0 section 3.3.
 
-import type { QoS } from "@heirloom/codec";
+import { copyOf, type QoS } from "@heirloom/codec";
 
 /** No bytes, shared. */
 export const NO_BYTES: Uint8Array = new Uint8Array(0);
@@ -34,6 +34,13 @@ export class Message {
   readonly expiresAtMs: number;
   /** ClientId of the publisher, for No Local; "" when nobody's session published it. */
   readonly publisherId: string;
+  /**
+   * The whole QoS 0 PUBLISH that brought it is `source` from here up to `payloadEnd`, and receivers of `frameVersion` can
+   * be sent it as it is; -1 when it cannot be.
+   */
+  frameStart = -1;
+  /** 4 stands for 3.1 too. */
+  frameVersion: 4 | 5 = 4;
   #owned = false;
 
   constructor(
@@ -107,10 +114,11 @@ export class Message {
   own(): this {
     if (this.#owned) return this;
     const length = this.payloadEnd - this.payloadStart;
-    this.source = length === 0 ? NO_BYTES : this.source.slice(this.payloadStart, this.payloadEnd);
+    this.source = copyOf(this.source, this.payloadStart, this.payloadEnd);
     this.payloadStart = 0;
     this.payloadEnd = length;
-    this.forwarded = this.forwarded.length === 0 ? NO_BYTES : this.forwarded.slice();
+    this.frameStart = -1;
+    this.forwarded = copyOf(this.forwarded, 0, this.forwarded.length);
     this.#owned = true;
     return this;
   }

@@ -5,20 +5,45 @@
 // The order never changes: what stands behind something that waits, waits too. So acknowledgements keep the order of
 // their packets (3.1.1 [MQTT-4.6.0-2], [MQTT-4.6.0-6]) without any further rule.
 
-import { Writer } from "@heirloom/codec";
+import { copyOf, Writer } from "@heirloom/codec";
+import { NO_BYTES } from "./message.ts";
+import type { Transport } from "./ports/transport.ts";
 
 export class Output {
-  readonly writer: Writer = new Writer();
+  readonly #writer = new Writer();
   /** Pairs: offset in the writer from which bytes wait, number of the batch that they wait for. Both rise. */
   readonly #marks: number[] = [];
+  // Bytes of somebody else that follow what the writer has: packets that go on as they came. Those that stood side by
+  // side when they came are one range, and are not copied at all when there is nothing else to send.
+  #source: Uint8Array = NO_BYTES;
+  #start = 0;
+  #end = 0;
+
+  /** Where the next bytes are written to. */
+  get writer(): Writer {
+    if (this.#end !== this.#start) this.#copyRange();
+    return this.#writer;
+  }
 
   /** Bytes that are not sent yet. */
   get length(): number {
-    return this.writer.length;
+    return this.#writer.length + this.#end - this.#start;
   }
 
   get isWaiting(): boolean {
     return this.#marks.length > 0;
+  }
+
+  /** Adds `source[start, end)`, which must not change before the turn ends. */
+  forward(source: Uint8Array, start: number, end: number): void {
+    if (start === this.#end && source === this.#source) {
+      this.#end = end;
+      return;
+    }
+    if (this.#end !== this.#start) this.#copyRange();
+    this.#source = source;
+    this.#start = start;
+    this.#end = end;
   }
 
   /** Whatever is written from now on waits until batch `batch` is on disk; nothing to do when `durable` says it is. */
@@ -31,32 +56,66 @@ export class Output {
 
   /** Forgets everything that was not sent. */
   clear(): void {
-    this.writer.reset();
+    this.#writer.reset();
+    this.#dropRange();
     this.#marks.length = 0;
   }
 
   /**
-   * Takes the bytes that may be sent now that batch `durable` is on disk, or `undefined` when there are none.
-   * The caller owns them.
+   * Gives the transport, in one write, the bytes that may be sent now that batch `durable` is on disk.
+   *
+   * @returns how many they were.
    */
-  take(durable: number): Uint8Array | undefined {
+  sendTo(transport: Transport, durable: number): number {
     const marks = this.#marks;
     let passed = 0;
     while (passed < marks.length && (marks[passed + 1] ?? 0) <= durable) passed += 2;
     if (passed > 0) marks.splice(0, passed);
-    if (this.writer.length === 0) return undefined;
-    const free = marks[0];
-    if (free === undefined) return this.writer.take();
-    if (free === 0) return undefined;
-    const bytes = this.#takeFront(free);
-    for (let mark = 0; mark < marks.length; mark += 2) marks[mark] = (marks[mark] ?? 0) - free;
-    return bytes;
+    if (this.#writer.length === 0 && marks.length === 0) return this.#sendRange(transport);
+    const { length } = this.writer;
+    const free = marks[0] ?? length;
+    if (free === 0) return 0;
+    if (free === length) this.#sendAll(transport);
+    else this.#sendFront(transport, free);
+    return free;
   }
 
-  #takeFront(count: number): Uint8Array {
-    const length = this.writer.length;
-    const bytes = this.writer.take();
-    this.writer.append(bytes, count, length);
-    return bytes.subarray(0, count);
+  #sendRange(transport: Transport): number {
+    const source = this.#source;
+    const start = this.#start;
+    const length = this.#end - start;
+    this.#dropRange();
+    if (length === 0) return 0;
+    // A small part of a large chunk would keep all of it in memory if the peer is slow to take it.
+    const isLarge = length * 4 >= source.buffer.byteLength && transport.bufferedBytes === 0;
+    transport.write(isLarge ? source.subarray(start, start + length) : copyOf(source, start, start + length));
+    return length;
+  }
+
+  #sendAll(transport: Transport): void {
+    const writer = this.#writer;
+    const { bytes, length } = writer;
+    if (transport.write(bytes.subarray(0, length))) writer.release();
+    else writer.detach();
+  }
+
+  #sendFront(transport: Transport, count: number): void {
+    const writer = this.#writer;
+    const { length } = writer;
+    const bytes = writer.take();
+    writer.append(bytes, count, length);
+    const marks = this.#marks;
+    for (let mark = 0; mark < marks.length; mark += 2) marks[mark] = (marks[mark] ?? 0) - count;
+    transport.write(bytes.subarray(0, count));
+  }
+
+  #copyRange(): void {
+    this.#writer.append(this.#source, this.#start, this.#end);
+    this.#dropRange();
+  }
+
+  #dropRange(): void {
+    this.#source = NO_BYTES;
+    this.#start = this.#end = 0;
   }
 }

@@ -1,21 +1,31 @@
-// The broker that applications embed: the core, driven by Node's clock, fed by listeners and streams, on a store.
+// The broker that applications embed: the core, driven by a clock, fed by listeners and streams, on a store.
 
 import type { Duplex } from "node:stream";
 import {
   Broker as CoreBroker,
   type BrokerEventName,
   type BrokerEvents as CoreEvents,
+  type Counters,
   type Hooks,
+  type Listener as CoreListener,
+  type LocalSubscription,
   type Store,
-  type StoreError,
   type World,
 } from "@heirloom/core";
+import {
+  messageFields,
+  PublishRefusedError,
+  receivedMessage,
+  subscriptionOf,
+  type PublishOptions,
+  type ReceivedMessage,
+  type SubscribeOptions,
+} from "./application-messages.ts";
 import type { ListenerSettings, Settings } from "./config/settings.ts";
-import { addListener, emitEvent, removeListener, type Listeners } from "./events.ts";
+import { addListener, emitEvent, removeListener, throwOutside, type Listeners } from "./events.ts";
 import type { Driven } from "./runtime.ts";
-import { WatchedStore } from "./stores.ts";
 import { StreamTransport } from "./transports/stream.ts";
-import type { Accept, Listener, NewTransport } from "./transports/transport.ts";
+import type { Accept, ConnectionInput, Listener, NewTransport } from "./transports/transport.ts";
 
 /** What a broker tells, by name. */
 export interface BrokerEvents extends CoreEvents {
@@ -23,7 +33,7 @@ export interface BrokerEvents extends CoreEvents {
    * The store failed in a way that leaves unknown what is on disk. Nothing is acknowledged any more and all
    * connections are closed at once; the process should end, and start again on a disk that works.
    */
-  storeFailed: { readonly error: StoreError };
+  storeFailed: { readonly error: Error };
 }
 
 /** What a broker is made of. */
@@ -42,24 +52,29 @@ export interface AttachOptions {
   readonly remoteAddress?: string;
 }
 
+/** 5.0 section 2.4: reason codes from here on refuse. */
+const FIRST_REFUSAL = 0x80;
+
+/** For connections that come while the broker stops. */
+const NOBODY: ConnectionInput = { receive: () => {}, drained: () => {}, closed: () => {} };
+
 /** A running MQTT broker. Made by `createBroker`. */
 export class Broker {
   readonly #core: CoreBroker;
-  readonly #store: WatchedStore;
+  readonly #parts: BrokerParts;
   readonly #eventListeners: Listeners<BrokerEvents> = {};
-  readonly #settings: Settings;
   readonly #transports = new Set<NewTransport>();
   readonly #listeners: Listener[] = [];
+  #hasFailed = false;
+  #stopped: Promise<void> | undefined;
   /** Called when the last transport has closed, while `stop` waits for it. */
   #onLastClosed: (() => void) | undefined;
-  #stopped: Promise<void> | undefined;
 
   constructor(parts: BrokerParts) {
-    this.#settings = parts.settings;
+    this.#parts = parts;
     const eventListeners = this.#eventListeners;
-    this.#store = new WatchedStore(parts.store, (error) => this.#storeFailed(error));
     this.#core = new CoreBroker({
-      store: this.#store,
+      store: parts.store,
       world: parts.world,
       limits: parts.settings.limits,
       ...(parts.hooks === undefined ? {} : { hooks: parts.hooks }),
@@ -68,13 +83,9 @@ export class Broker {
           emitEvent<CoreEvents, Name>(eventListeners, name, event);
         },
       },
+      storeFailed: (error) => this.#storeFailed(error),
     });
     parts.world.drive(this.#core);
-  }
-
-  /** Where clients can connect, with the ports that were really bound. */
-  get listeners(): readonly Listener[] {
-    return this.#listeners;
   }
 
   /**
@@ -85,13 +96,25 @@ export class Broker {
   async start(): Promise<void> {
     await this.#core.open();
     try {
-      for (const settings of this.#settings.listeners) this.#listeners.push(await this.#listen(settings));
+      for (const settings of this.#parts.settings.listeners)
+        this.#listeners.push(await this.#listen(settings));
     } catch (error) {
       await this.stop();
       throw error;
     }
   }
 
+  /** Where clients can connect, with the ports that were really bound. */
+  get listeners(): readonly Listener[] {
+    return this.#listeners;
+  }
+
+  /** Numbers since the start, which change as they are looked at. */
+  get counters(): Readonly<Counters> {
+    return this.#core.counters;
+  }
+
+  /** Calls `listener` for each event of this name. What it throws becomes an uncaught exception. */
   on<Name extends keyof BrokerEvents>(name: Name, listener: (event: BrokerEvents[Name]) => void): void {
     addListener(this.#eventListeners, name, listener);
   }
@@ -100,21 +123,53 @@ export class Broker {
     removeListener(this.#eventListeners, name, listener);
   }
 
-  /** Takes any duplex stream of bytes as a client's connection: one end of a pipe, a TLS socket, a pair in memory. */
-  attach(stream: Duplex, options: AttachOptions = {}): void {
-    const { listener: name = "attached", remoteAddress = "attached" } = options;
-    const { allowAnonymous } = this.#settings;
-    this.#accept(new StreamTransport(stream, remoteAddress), { name, allowAnonymous });
-  }
-
-  /** Whether the store still works on what it was given. For tests that wait until nothing is under way. */
-  protected get storeIsBusy(): boolean {
-    return this.#store.isBusy;
+  /**
+   * Publishes a message. The promise resolves when it is on disk for every lasting session that matches, and in the
+   * retained store if it is retained: what PUBACK means for a client.
+   *
+   * @throws UsageError when the arguments are no message, PublishRefusedError when there is no room for it (0x97).
+   */
+  async publish(
+    topicName: string,
+    payload: string | Uint8Array,
+    options: PublishOptions = {},
+  ): Promise<void> {
+    const { settings, world } = this.#parts;
+    const fields = messageFields(topicName, payload, options, settings.limits.topicLevels, world.now());
+    const reasonCode = await this.#core.publish(fields);
+    if (reasonCode >= FIRST_REFUSAL) throw new PublishRefusedError(reasonCode);
   }
 
   /**
-   * Stops: no new connections, DISCONNECT 0x8B to all clients of 5.0, sessions kept, everything on disk, the store closed.
-   * Resolves when the last connection is closed, at the latest after a grace period of two seconds.
+   * Subscribes the application itself, until `unsubscribe` or the end of the process. Retained messages come first.
+   * A promise that the listener returns holds back the messages behind the receive maximum.
+   *
+   * @throws UsageError when the filter is none.
+   */
+  subscribe(
+    topicFilter: string,
+    listener: (message: ReceivedMessage) => void | Promise<void>,
+    options: SubscribeOptions = {},
+  ): Promise<LocalSubscription> {
+    const subscription = subscriptionOf(topicFilter, options, this.#parts.settings.limits.topicLevels);
+    const local = this.#core.subscribe(
+      subscription,
+      (message, { qos, retain }) => listener(receivedMessage(message, qos, retain)),
+      options.onError ?? throwOutside,
+    );
+    return Promise.resolve(local);
+  }
+
+  /** Takes any duplex stream of bytes as a client's connection: one end of a pipe, a TLS socket, a pair in memory. */
+  attach(stream: Duplex, options: AttachOptions = {}): void {
+    const { listener: name = "attached", remoteAddress = "attached" } = options;
+    const { allowAnonymous } = this.#parts.settings;
+    this.#accept(new StreamTransport(stream, remoteAddress), { name, allowAnonymous });
+  }
+
+  /**
+   * Stops: no new connections, DISCONNECT 0x8B to all clients of 5.0, sessions kept, everything on disk, the store
+   * closed. Resolves when the last connection is closed, at the latest after a grace period of two seconds.
    */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
@@ -123,7 +178,8 @@ export class Broker {
 
   async #stop(): Promise<void> {
     await this.#closeListeners();
-    await this.#core.stop();
+    if (this.#hasFailed) await this.#parts.store.close();
+    else await this.#core.stop();
     if (this.#transports.size === 0) return;
     await new Promise<void>((resolve) => {
       this.#onLastClosed = resolve;
@@ -142,23 +198,27 @@ export class Broker {
     return listenWebSocket(settings, accept);
   }
 
-  #accept(transport: NewTransport, listener: Parameters<CoreBroker["accept"]>[1]): void {
+  #accept(transport: NewTransport, listener: CoreListener): void {
     this.#transports.add(transport);
-    const connection = this.#core.accept(transport, listener);
-    transport.start(connection, () => {
-      this.#transports.delete(transport);
-      if (this.#transports.size === 0) this.#onLastClosed?.();
-    });
+    const isOver = this.#stopped !== undefined || this.#hasFailed;
+    transport.start(isOver ? NOBODY : this.#core.accept(transport, listener), () => this.#closed(transport));
+    if (isOver) transport.destroy();
+  }
+
+  #closed(transport: NewTransport): void {
+    this.#transports.delete(transport);
+    if (this.#transports.size === 0) this.#onLastClosed?.();
   }
 
   async #closeListeners(): Promise<void> {
     await Promise.all(this.#listeners.map((listener) => listener.close()));
   }
 
-  #storeFailed(error: StoreError): void {
+  #storeFailed(error: Error): void {
+    this.#hasFailed = true;
     emitEvent(this.#eventListeners, "storeFailed", { error });
     // What was said to be on disk may not be: no client is told anything more.
-    void this.#closeListeners();
     for (const transport of this.#transports) transport.destroy();
+    void this.#closeListeners();
   }
 }

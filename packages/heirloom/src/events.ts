@@ -35,9 +35,14 @@ export function emitEvent<Events, Name extends keyof Events>(
     try {
       listener(event);
     } catch (error) {
-      process.nextTick(() => {
-        throw error;
-      });
+      throwOutside(error);
     }
   }
+}
+
+/** Throws outside of what runs now, as an uncaught exception. */
+export function throwOutside(error: unknown): void {
+  process.nextTick(() => {
+    throw error;
+  });
 }

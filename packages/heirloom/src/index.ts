@@ -1,5 +1,11 @@
 // The public names of the package `heirloom`, one by one.
 
+export {
+  PublishRefusedError,
+  type PublishOptions,
+  type ReceivedMessage,
+  type SubscribeOptions,
+} from "./application-messages.ts";
 export { Broker, type AttachOptions, type BrokerEvents } from "./broker.ts";
 export { createBroker, type BrokerOptions } from "./create-broker.ts";
 export { ConfigError, ListenError, type ConfigProblem } from "./errors.ts";

@@ -6,6 +6,7 @@ import { MemoryStore, type Hooks, type Limits, type Store } from "@heirloom/core
 import { Broker, type AttachOptions } from "./broker.ts";
 import { parseDuration } from "./config/units.ts";
 import { settingsOf } from "./create-broker.ts";
+import { BusyStore } from "./testing/busy-store.ts";
 import { duplexPair } from "./testing/duplex-pair.ts";
 import { VirtualWorld } from "./testing/virtual-world.ts";
 
@@ -27,11 +28,14 @@ const QUIET_ROUNDS = 8;
 /** A broker whose time stands still until {@link TestBroker.advance} moves it. It listens nowhere. */
 export class TestBroker extends Broker {
   readonly #world: VirtualWorld;
+  readonly #store: BusyStore;
   /** Goes up with everything that moves on a stream of {@link TestBroker.connect}. */
   #moves = 0;
 
-  constructor(options: TestBrokerOptions, world: VirtualWorld) {
-    const { limits = {}, hooks, store = new MemoryStore(), allowAnonymous = true } = options;
+  constructor(options: TestBrokerOptions = {}) {
+    const { limits = {}, hooks, allowAnonymous = true } = options;
+    const world = new VirtualWorld(options.startMs ?? DEFAULT_START_MS);
+    const store = new BusyStore(options.store ?? new MemoryStore());
     const settings = settingsOf({
       limits,
       allowAnonymous,
@@ -40,6 +44,7 @@ export class TestBroker extends Broker {
     });
     super({ settings, store, world, hooks });
     this.#world = world;
+    this.#store = store;
   }
 
   /** What the broker's clock shows, in milliseconds since 1970-01-01 UTC. */
@@ -85,7 +90,7 @@ export class TestBroker extends Broker {
     while (quietRounds < QUIET_ROUNDS) {
       const before = this.#world.turnCount + this.#moves;
       await new Promise((resolve) => setImmediate(resolve));
-      const isQuiet = before === this.#world.turnCount + this.#moves && !this.storeIsBusy;
+      const isQuiet = before === this.#world.turnCount + this.#moves && !this.#store.isBusy;
       quietRounds = isQuiet ? quietRounds + 1 : 0;
     }
   }
@@ -93,7 +98,7 @@ export class TestBroker extends Broker {
 
 /** Starts a broker for tests. It has no timers of its own: a test that forgets it does not hang. */
 export async function createTestBroker(options: TestBrokerOptions = {}): Promise<TestBroker> {
-  const broker = new TestBroker(options, new VirtualWorld(options.startMs ?? DEFAULT_START_MS));
+  const broker = new TestBroker(options);
   await broker.start();
   return broker;
 }

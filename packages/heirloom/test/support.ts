@@ -8,11 +8,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import type { Connection } from "@heirloom/core";
-import type { NewTransport } from "../dist/transports/transport.js";
+import type { ConnectionInput, NewTransport } from "../dist/transports/transport.js";
 
 /** The broker's end of a connection: notes everything, and tells tests when something happened. */
-export class NotingConnection implements Connection {
+export class NotingConnection implements ConnectionInput {
   readonly transport: NewTransport;
   received: Buffer = Buffer.alloc(0);
   receivedCount = 0;

@@ -103,10 +103,20 @@ export function publish(version: Version, fields: PublishFields): Uint8Array {
 }
 
 export type AckName = "PUBACK" | "PUBREC" | "PUBREL" | "PUBCOMP";
-const ackBytes: { readonly [N in AckName]: number } = { PUBACK: 0x40, PUBREC: 0x50, PUBREL: 0x62, PUBCOMP: 0x70 };
+const ackBytes: { readonly [N in AckName]: number } = {
+  PUBACK: 0x40,
+  PUBREC: 0x50,
+  PUBREL: 0x62,
+  PUBCOMP: 0x70,
+};
 
 /** The short form without Reason Code unless one is given. */
-export function ack(name: AckName, packetId: number, reasonCode?: number, properties?: PropertyInput): Uint8Array {
+export function ack(
+  name: AckName,
+  packetId: number,
+  reasonCode?: number,
+  properties?: PropertyInput,
+): Uint8Array {
   return packet(
     ackBytes[name],
     u16(packetId),

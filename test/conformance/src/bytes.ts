@@ -17,7 +17,9 @@ export function hex(digits: string): Uint8Array {
 }
 
 export function toHex(bytes: Uint8Array): string {
-  const shown = Buffer.from(bytes.subarray(0, 64)).toString("hex").replaceAll(/(..)(?=.)/g, "$1 ");
+  const shown = Buffer.from(bytes.subarray(0, 64))
+    .toString("hex")
+    .replaceAll(/(..)(?=.)/g, "$1 ");
   return bytes.length > 64 ? `${shown} ... (${bytes.length} bytes)` : shown;
 }
 

@@ -128,7 +128,11 @@ export class Client {
    *
    * @returns the Reason Code of PUBACK or PUBREC; 0 at QoS 0.
    */
-  async publish(topic: Text, payload: Text = "payload", fields: Omit<PublishFields, "topic"> = {}): Promise<number> {
+  async publish(
+    topic: Text,
+    payload: Text = "payload",
+    fields: Omit<PublishFields, "topic"> = {},
+  ): Promise<number> {
     const packetId = this.publishOnly({ topic, payload, ...fields });
     if ((fields.qos ?? 0) === 0) await this.ping();
     if (fields.qos === 1) return (await this.ackOf("PUBACK", packetId)).reasonCode;
@@ -161,7 +165,11 @@ export class Client {
     const packet = await this.take("PUBLISH", waitMs);
     for (const [name, value] of Object.entries(expected)) {
       const seen: unknown = name === "payload" ? text(packet.payload) : Reflect.get(packet, name);
-      equal(seen, name === "payload" ? text(utf8(value)) : value, `${name} of the delivered ${describe(packet)}`);
+      equal(
+        seen,
+        name === "payload" ? text(utf8(value)) : value,
+        `${name} of the delivered ${describe(packet)}`,
+      );
     }
     return packet;
   }

@@ -45,7 +45,8 @@ async function runOptions(): Promise<RunOptions> {
 }
 
 function print(results: readonly Result[]): void {
-  const count = (status: Result["status"]): number => results.filter((result) => result.status === status).length;
+  const count = (status: Result["status"]): number =>
+    results.filter((result) => result.status === status).length;
   for (const { status, version, title, id, reason, ms } of results) {
     if (status === "pass" || (status === "skip" && !values.skipped)) continue;
     console.log(`${status.toUpperCase()} ${version}  ${title}  (${id.join(", ")}; ${ms} ms)\n     ${reason}`);

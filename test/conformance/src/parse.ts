@@ -64,15 +64,29 @@ export type PacketOf<N extends Packet["name"]> = Packet extends infer P
   : never;
 
 const names: readonly (PacketName | undefined)[] = [
-  undefined, "CONNECT", "CONNACK", "PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBSCRIBE", "SUBACK",
-  "UNSUBSCRIBE", "UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT", "AUTH",
-]; // prettier-ignore
+  undefined,
+  "CONNECT",
+  "CONNACK",
+  "PUBLISH",
+  "PUBACK",
+  "PUBREC",
+  "PUBREL",
+  "PUBCOMP",
+  "SUBSCRIBE",
+  "SUBACK",
+  "UNSUBSCRIBE",
+  "UNSUBACK",
+  "PINGREQ",
+  "PINGRESP",
+  "DISCONNECT",
+  "AUTH",
+];
 
 /** The Reason Codes that a server may send in each packet of 5.0; section 2.4 and the packets' own tables. */
 const reasonCodes: { readonly [N in PacketName]?: readonly number[] } = {
   CONNACK: [
-    0x00, 0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x8c, 0x90, 0x95, 0x97, 0x99, 0x9a, 0x9b,
-    0x9c, 0x9d, 0x9f,
+    0x00, 0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x8c, 0x90, 0x95, 0x97, 0x99,
+    0x9a, 0x9b, 0x9c, 0x9d, 0x9f,
   ],
   PUBACK: [0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99],
   PUBREC: [0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99],
@@ -81,8 +95,8 @@ const reasonCodes: { readonly [N in PacketName]?: readonly number[] } = {
   SUBACK: [0x00, 0x01, 0x02, 0x80, 0x83, 0x87, 0x8f, 0x91, 0x97, 0x9e, 0xa1, 0xa2],
   UNSUBACK: [0x00, 0x11, 0x80, 0x83, 0x87, 0x8f, 0x91],
   DISCONNECT: [
-    0x00, 0x80, 0x81, 0x82, 0x83, 0x87, 0x89, 0x8b, 0x8d, 0x8e, 0x8f, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99,
-    0x9a, 0x9b, 0x9c, 0x9d, 0x9e, 0x9f, 0xa0, 0xa1, 0xa2,
+    0x00, 0x80, 0x81, 0x82, 0x83, 0x87, 0x89, 0x8b, 0x8d, 0x8e, 0x8f, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97,
+    0x98, 0x99, 0x9a, 0x9b, 0x9c, 0x9d, 0x9e, 0x9f, 0xa0, 0xa1, 0xa2,
   ],
   AUTH: [0x00, 0x18],
 };
@@ -106,7 +120,9 @@ export function parse(bytes: Uint8Array, version: Version): { packet: Packet; si
   try {
     return { packet: parseWhole(whole, size.header, version), size: size.total };
   } catch (error) {
-    throw new Error(`the broker sent ${toHex(whole)}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new Error(
+      `the broker sent ${toHex(whole)}: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }
 
@@ -126,7 +142,8 @@ function parseWhole(bytes: Uint8Array, headerBytes: number, version: Version): P
   const first = bytes[0] ?? 0;
   const name = names[first >> 4];
   const flags = first & 0x0f;
-  if (name !== "PUBLISH" && flags !== (name === "PUBREL" ? 2 : 0)) throw new Error(`flags ${flags} are reserved`);
+  if (name !== "PUBLISH" && flags !== (name === "PUBREL" ? 2 : 0))
+    throw new Error(`flags ${flags} are reserved`);
   const reader = new ByteReader(bytes.subarray(headerBytes));
   const packet = parseBody(name, flags, reader, bytes.length, version);
   if (reader.left > 0) throw new Error(`${reader.left} bytes follow the last field`);
@@ -175,7 +192,8 @@ function parseConnack(reader: ByteReader, size: number, version: Version): Conna
   const flags = reader.u8();
   const reasonCode = reader.u8();
   if (flags > (version === "3.1" ? 0 : 1)) throw new Error(`acknowledge flags ${flags} are reserved`);
-  if (version !== "5.0" && reasonCode > 5) throw new Error(`return code ${reasonCode} does not exist in ${version}`);
+  if (version !== "5.0" && reasonCode > 5)
+    throw new Error(`return code ${reasonCode} does not exist in ${version}`);
   if (version === "5.0") checkCode("CONNACK", reasonCode);
   if (flags === 1 && reasonCode !== 0) throw new Error("Session Present is 1 in a refusal");
   const properties = version === "5.0" ? readProperties(reader, "CONNACK") : {};
@@ -191,12 +209,23 @@ function parsePublish(flags: number, reader: ByteReader, size: number, five: boo
   const id = qos > 0 ? packetId(reader) : 0;
   const properties = five ? readProperties(reader, "PUBLISH") : {};
   return {
-    name: "PUBLISH", size, dup: flags >= 8, qos, retain: (flags & 1) === 1, topic, packetId: id, properties,
+    name: "PUBLISH",
+    size,
+    dup: flags >= 8,
+    qos,
+    retain: (flags & 1) === 1,
+    topic,
+    packetId: id,
+    properties,
     payload: reader.rest(),
-  }; // prettier-ignore
+  };
 }
 
-function parseCode(name: AckName, reader: ByteReader, five: boolean): { reasonCode: number; properties: Properties } {
+function parseCode(
+  name: AckName,
+  reader: ByteReader,
+  five: boolean,
+): { reasonCode: number; properties: Properties } {
   if (!five || reader.left === 0) return { reasonCode: 0, properties: {} };
   const reasonCode = checkCode(name, reader.u8());
   return { reasonCode, properties: reader.left > 0 ? readProperties(reader, name) : {} };

@@ -2,24 +2,56 @@
 import { type ByteReader, type Text, join, prefixed, u16, u32, varint } from "./bytes.ts";
 
 export type PacketName =
-  | "CONNECT" | "CONNACK" | "PUBLISH" | "PUBACK" | "PUBREC" | "PUBREL" | "PUBCOMP" | "SUBSCRIBE"
-  | "SUBACK" | "UNSUBSCRIBE" | "UNSUBACK" | "PINGREQ" | "PINGRESP" | "DISCONNECT" | "AUTH"; // prettier-ignore
+  | "CONNECT"
+  | "CONNACK"
+  | "PUBLISH"
+  | "PUBACK"
+  | "PUBREC"
+  | "PUBREL"
+  | "PUBCOMP"
+  | "SUBSCRIBE"
+  | "SUBACK"
+  | "UNSUBSCRIBE"
+  | "UNSUBACK"
+  | "PINGREQ"
+  | "PINGRESP"
+  | "DISCONNECT"
+  | "AUTH";
 
 /** Where a property may stand; Will Properties have their own column in table 2-4. */
 export type PropertyPlace = PacketName | "WILL";
 
 type NumberName =
-  | "payloadFormatIndicator" | "messageExpiryInterval" | "sessionExpiryInterval" | "serverKeepAlive"
-  | "requestProblemInformation" | "willDelayInterval" | "requestResponseInformation" | "receiveMaximum"
-  | "topicAliasMaximum" | "topicAlias" | "maximumQoS" | "retainAvailable" | "maximumPacketSize"
-  | "wildcardSubscriptionAvailable" | "subscriptionIdentifiersAvailable" | "sharedSubscriptionAvailable"; // prettier-ignore
+  | "payloadFormatIndicator"
+  | "messageExpiryInterval"
+  | "sessionExpiryInterval"
+  | "serverKeepAlive"
+  | "requestProblemInformation"
+  | "willDelayInterval"
+  | "requestResponseInformation"
+  | "receiveMaximum"
+  | "topicAliasMaximum"
+  | "topicAlias"
+  | "maximumQoS"
+  | "retainAvailable"
+  | "maximumPacketSize"
+  | "wildcardSubscriptionAvailable"
+  | "subscriptionIdentifiersAvailable"
+  | "sharedSubscriptionAvailable";
 type TextName =
-  | "contentType" | "responseTopic" | "assignedClientIdentifier" | "authenticationMethod" | "responseInformation"
-  | "serverReference" | "reasonString"; // prettier-ignore
+  | "contentType"
+  | "responseTopic"
+  | "assignedClientIdentifier"
+  | "authenticationMethod"
+  | "responseInformation"
+  | "serverReference"
+  | "reasonString";
 type BinaryName = "correlationData" | "authenticationData";
 
 /** Properties by the standard's names; those that may repeat are lists and keep their order. */
-export type Properties = { readonly [Name in NumberName]?: number } & { readonly [Name in TextName]?: Text } & {
+export type Properties = { readonly [Name in NumberName]?: number } & {
+  readonly [Name in TextName]?: Text;
+} & {
   readonly [Name in BinaryName]?: Uint8Array;
 } & {
   readonly subscriptionIdentifiers?: readonly number[];
@@ -58,13 +90,44 @@ export const propertyTable: readonly PropertyRow[] = [
   row(0x19, "requestResponseInformation", "u8", "CONNECT"),
   row(0x1a, "responseInformation", "text", "CONNACK"),
   row(0x1c, "serverReference", "text", "CONNACK", "DISCONNECT"),
-  row(0x1f, "reasonString", "text", "CONNACK", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBACK", "UNSUBACK", "DISCONNECT", "AUTH"), // prettier-ignore
+  row(
+    0x1f,
+    "reasonString",
+    "text",
+    "CONNACK",
+    "PUBACK",
+    "PUBREC",
+    "PUBREL",
+    "PUBCOMP",
+    "SUBACK",
+    "UNSUBACK",
+    "DISCONNECT",
+    "AUTH",
+  ),
   row(0x21, "receiveMaximum", "u16", "CONNECT", "CONNACK"),
   row(0x22, "topicAliasMaximum", "u16", "CONNECT", "CONNACK"),
   row(0x23, "topicAlias", "u16", "PUBLISH"),
   row(0x24, "maximumQoS", "u8", "CONNACK"),
   row(0x25, "retainAvailable", "u8", "CONNACK"),
-  row(0x26, "userProperties", "pair", "CONNECT", "CONNACK", "PUBLISH", "WILL", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBSCRIBE", "SUBACK", "UNSUBSCRIBE", "UNSUBACK", "DISCONNECT", "AUTH"), // prettier-ignore
+  row(
+    0x26,
+    "userProperties",
+    "pair",
+    "CONNECT",
+    "CONNACK",
+    "PUBLISH",
+    "WILL",
+    "PUBACK",
+    "PUBREC",
+    "PUBREL",
+    "PUBCOMP",
+    "SUBSCRIBE",
+    "SUBACK",
+    "UNSUBSCRIBE",
+    "UNSUBACK",
+    "DISCONNECT",
+    "AUTH",
+  ),
   row(0x27, "maximumPacketSize", "u32", "CONNECT", "CONNACK"),
   row(0x28, "wildcardSubscriptionAvailable", "u8", "CONNACK"),
   row(0x29, "subscriptionIdentifiersAvailable", "u8", "CONNACK"),
@@ -105,8 +168,14 @@ export function propertyField(properties: Properties | Uint8Array = {}): Uint8Ar
 /** One well-formed property of each row, for tests that go through the table. */
 export function sampleProperty(row: PropertyRow): Uint8Array {
   const samples: { readonly [K in Kind]: unknown } = {
-    u8: 1, u16: 1, u32: 1, varint: 1, text: "s", binary: Uint8Array.of(1), pair: ["a", "b"],
-  }; // prettier-ignore
+    u8: 1,
+    u16: 1,
+    u32: 1,
+    varint: 1,
+    text: "s",
+    binary: Uint8Array.of(1),
+    pair: ["a", "b"],
+  };
   return join(row.id, writers[row.kind](samples[row.kind]));
 }
 
@@ -128,7 +197,8 @@ export function readProperties(reader: ByteReader, place: PropertyPlace): Proper
 function readOne(reader: ByteReader, place: PropertyPlace, values: { [name: string]: unknown }): void {
   const id = reader.varint();
   const found = propertyTable.find((row) => row.id === id);
-  if (!found?.places.includes(place)) throw new Error(`property 0x${id.toString(16)} does not belong in a ${place}`);
+  if (!found?.places.includes(place))
+    throw new Error(`property 0x${id.toString(16)} does not belong in a ${place}`);
   const value = readValue(reader, found.kind);
   const before = values[found.name];
   if (found.name === "userProperties" || found.name === "subscriptionIdentifiers") {

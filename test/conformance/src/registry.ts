@@ -9,7 +9,9 @@ import { willCases } from "./cases/will.ts";
 
 import { qosInCases } from "./cases/qos-in.ts";
 import { qosOutCases } from "./cases/qos-out.ts";
-import { aliasCases, flowCases, shortFormCases } from "./cases/flow.ts";
+import { aliasCases } from "./cases/alias.ts";
+import { flowCases } from "./cases/flow.ts";
+import { shortFormCases } from "./cases/short-forms.ts";
 import { retainedCases } from "./cases/retained.ts";
 import { subscribeCases, unsubscribeCases } from "./cases/subscribe.ts";
 import { topicCases } from "./cases/topics.ts";

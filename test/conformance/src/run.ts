@@ -1,7 +1,14 @@
 // Runs cases against a broker: independent ones at the same time, those that need another configuration on a broker
 // that the caller's controls start.
 import type { Version } from "./build.ts";
-import { type BrokerConfig, type Case, type ControlledBroker, type Controls, type Target, versionsOf } from "./case.ts";
+import {
+  type BrokerConfig,
+  type Case,
+  type ControlledBroker,
+  type Controls,
+  type Target,
+  versionsOf,
+} from "./case.ts";
 import { SkipError } from "./check.ts";
 import { allCases } from "./registry.ts";
 import { Trial } from "./trial.ts";
@@ -37,6 +44,9 @@ interface Job {
 /** No case takes longer; a case that hangs is a failure and not a hang of the suite. */
 const CASE_MS = 60_000;
 
+/** Brokers that are started at the same time, beside the one that is there. */
+const GROUPS_AT_ONCE = 2;
+
 /** Runs all chosen cases. Never rejects because of what the broker does. */
 export async function runConformance(options: RunOptions): Promise<readonly Result[]> {
   const results: Result[] = [];
@@ -47,9 +57,11 @@ export async function runConformance(options: RunOptions): Promise<readonly Resu
   const jobs = chosenJobs(options);
   const width = options.concurrency ?? 20;
   const shared = jobs.filter(({ one }) => one.needs === undefined && one.restarts !== true);
-  await inParallel(shared, width, async (job) => report(await runJob(job, options)));
   const controlled = groups(jobs.filter((job) => !shared.includes(job)));
-  await inParallel(controlled, Math.min(width, 3), (group) => runGroup(group, width, options.controls, report));
+  await Promise.all([
+    inParallel(shared, width, async (job) => report(await runJob(job, options))),
+    inParallel(controlled, GROUPS_AT_ONCE, (group) => runGroup(group, width, options.controls, report)),
+  ]);
   return results;
 }
 
@@ -102,7 +114,8 @@ async function runGroup(
 
 async function runJob(job: Job, target: Target, broker?: ControlledBroker): Promise<Result> {
   const login = job.one.needs?.passwords === true ? { userName: "alice", password: "secret" } : {};
-  if (job.one.webSocket === true && target.wsPort === undefined) return resultOf(job, "skip", "no WebSocket port", 0);
+  if (job.one.webSocket === true && target.wsPort === undefined)
+    return resultOf(job, "skip", "no WebSocket port", 0);
   const trial = new Trial(job.version, target, login, broker);
   const startMs = performance.now();
   const end = (status: Result["status"], reason: string): Result =>
@@ -134,7 +147,11 @@ async function withDeadline(running: Promise<void>): Promise<void> {
   }
 }
 
-async function inParallel<T>(items: readonly T[], width: number, work: (item: T) => Promise<void>): Promise<void> {
+async function inParallel<T>(
+  items: readonly T[],
+  width: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
   const waiting = [...items];
   const worker = async (): Promise<void> => {
     for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item);

@@ -57,14 +57,24 @@ function problems(statements: readonly Statement[], hard: ReadonlyMap<string, st
     ...statements
       .filter(({ id, side }) => side !== "client" && !shown.has(id) && !listed.has(id))
       .map(({ id, text }) => `no case: ${id} ${text}`),
-    ...[...shown].filter((id) => id.includes("[") && !known.has(id)).map((id) => `unknown statement in a case: ${id}`),
+    ...[...shown]
+      .filter((id) => id.includes("[") && !known.has(id))
+      .map((id) => `unknown statement in a case: ${id}`),
     ...[...shown].filter((id) => versionOf(id) === undefined).map((id) => `no version in: ${id}`),
-    ...unobservable.filter(({ id }) => !known.has(id)).map(({ id }) => `unknown statement in unobservable.ts: ${id}`),
+    ...unobservable
+      .filter(({ id }) => !known.has(id))
+      .map(({ id }) => `unknown statement in unobservable.ts: ${id}`),
     ...unobservable.filter(({ id }) => shown.has(id)).map(({ id }) => `both shown and unobservable: ${id}`),
-    ...[...hard.keys()].filter((tag) => !covered.has(tag)).map((tag) => `no case for hard case ${tag}: ${hard.get(tag)}`),
+    ...[...hard.keys()]
+      .filter((tag) => !covered.has(tag))
+      .map((tag) => `no case for hard case ${tag}: ${hard.get(tag)}`),
     ...[...covered].filter((tag) => !hard.has(tag)).map((tag) => `unknown hard case: ${tag}`),
-    ...titles.filter((title, index) => titles.indexOf(title) !== index).map((title) => `two cases are called: ${title}`),
-    ...allCases.filter((one) => versionsOf(one).length === 0).map(({ title }) => `runs in no version: ${title}`),
+    ...titles
+      .filter((title, index) => titles.indexOf(title) !== index)
+      .map((title) => `two cases are called: ${title}`),
+    ...allCases
+      .filter((one) => versionsOf(one).length === 0)
+      .map(({ title }) => `runs in no version: ${title}`),
   ];
 }
 
@@ -73,7 +83,10 @@ function markdown(statements: readonly Statement[], hard: ReadonlyMap<string, st
   const reasons = new Map(unobservable.map(({ id, reason }) => [id, `not observable: ${reason}`]));
   const rows = statements.map(({ id, side, text }) => {
     const titles = casesOf(id).map(({ title }) => title);
-    const shown = titles.length > 0 ? titles.join("<br>") : (reasons.get(id) ?? (side === "client" ? "binds clients" : ""));
+    const shown =
+      titles.length > 0
+        ? titles.join("<br>")
+        : (reasons.get(id) ?? (side === "client" ? "binds clients" : ""));
     return `| ${id} | ${cell(text)} | ${cell(shown)} |`;
   });
   const hardRows = [...hard].map(([tag, text]) => {
@@ -103,7 +116,9 @@ const hard = await hardCases();
 const found = problems(statements, hard);
 for (const problem of found) console.log(problem);
 const covered = statements.filter(({ id }) => casesOf(id).length > 0).length;
-console.log(`${statements.length} statements, ${covered} with cases; ${allCases.length} cases; ${hard.size} hard cases`);
+console.log(
+  `${statements.length} statements, ${covered} with cases; ${allCases.length} cases; ${hard.size} hard cases`,
+);
 const [path] = process.argv.slice(2);
 if (path !== undefined) await writeFile(path, markdown(statements, hard));
 process.exitCode = found.length > 0 ? 1 : 0;

@@ -27,7 +27,12 @@ export class Trial {
   readonly #retained = new Map<string, Text>();
   #names = 0;
 
-  constructor(version: Version, target: Target, login: Partial<ConnectFields> = {}, broker?: ControlledBroker) {
+  constructor(
+    version: Version,
+    target: Target,
+    login: Partial<ConnectFields> = {},
+    broker?: ControlledBroker,
+  ) {
     count += 1;
     this.version = version;
     this.prefix = `c${run}${count.toString(36)}`;
@@ -117,9 +122,14 @@ export class Trial {
 
   /**
    * Sends CONNECT, given as fields or bytes, and expects to be refused: CONNACK with one of `codes`, then the end;
-   * 5.0 may leave CONNACK out. With no codes the broker has to close without a byte. No DISCONNECT in any version.
+   * 5.0 may leave CONNACK out, 3.x if it `mayBeSilent`. With no codes the broker has to close without a byte. No
+   * DISCONNECT in any version.
    */
-  async refused(connecting: ConnectOptions | Uint8Array, codes: readonly number[]): Promise<Client> {
+  async refused(
+    connecting: ConnectOptions | Uint8Array,
+    codes: readonly number[],
+    mayBeSilent: boolean = this.five,
+  ): Promise<Client> {
     const raw = connecting instanceof Uint8Array;
     const client = await this.open(raw ? this.version : connecting.version);
     client.send(raw ? connecting : connect(this.connectFields(connecting)));
@@ -127,11 +137,14 @@ export class Trial {
     client.wire.check();
     const [first, ...more] = client.wire.packets;
     if (first === undefined) {
-      if (codes.length > 0 && client.version !== "5.0") fail("expected CONNACK, the broker closed without it");
+      if (codes.length > 0 && client.version !== "5.0")
+        fail("expected CONNACK, the broker closed without it");
       return client;
     }
     if (first.name !== "CONNACK" || codes.length === 0 || more.length > 0) {
-      fail(`expected ${codes.length > 0 ? "one CONNACK" : "a bare close"}, the broker sent ${describe(more[0] ?? first)}`);
+      fail(
+        `expected ${codes.length > 0 ? "one CONNACK" : "a bare close"}, the broker sent ${describe(more[0] ?? first)}`,
+      );
     }
     oneOf(code(first.reasonCode), codes.map(code), "Reason Code of CONNACK");
     return client;

@@ -6,5 +6,8 @@ export interface Unobservable {
 }
 
 export const unobservable: readonly Unobservable[] = [
-  { id: "3.1.1 [MQTT-7.0.0-1]", reason: "it binds the broker as a client of other brokers, which a client does not see" },
+  {
+    id: "3.1.1 [MQTT-7.0.0-1]",
+    reason: "it binds the broker as a client of other brokers, which a client does not see",
+  },
 ];

@@ -50,7 +50,11 @@ export class Wire {
     return wire;
   }
 
-  static async webSocket(url: string, protocols: readonly string[], version: Version): Promise<WebSocketWire> {
+  static async webSocket(
+    url: string,
+    protocols: readonly string[],
+    version: Version,
+  ): Promise<WebSocketWire> {
     const wire = new Wire(version);
     const socket = new WebSocket(url, [...protocols], { perMessageDeflate: false });
     const texts = { count: 0 };

@@ -87,6 +87,11 @@ export class Publish implements PublishFields {
   source: Uint8Array;
   payloadStart: number;
   payloadEnd: number;
+  /**
+   * Of a packet that was read: the whole packet is `source[frameStart, payloadEnd)`, in the form in which it would be
+   * written again; -1 when it is not.
+   */
+  frameStart = -1;
 
   constructor(
     topicName: string,
@@ -148,6 +153,7 @@ export function readPublish(reader: Reader, flags: number, version: ProtocolVers
   // Under 3.1, DUP may stand at QoS 0, where it says nothing.
   publish.dup = flags > 7 && qos !== 0;
   publish.packetId = packetId;
+  publish.frameStart = reader.frameStart;
   if (version === 5) {
     identifiers.length = 0;
     readMessageProperties(reader, PacketType.PUBLISH, publish, readOwnProperty);

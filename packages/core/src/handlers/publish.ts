@@ -20,7 +20,7 @@ export function handlePublish(parts: Parts, connection: Connection, publish: Pub
     acknowledge(connection, session, publish, ReasonCode.SUCCESS);
     return;
   }
-  const message = messageOf(parts, session, publish, topicName);
+  const message = messageOf(parts, connection, session, publish, topicName);
   const { publish: hook } = parts.context.hooks;
   if (hook === undefined) return acceptWithRoom(parts, connection, session, publish, message);
   return throughHook(parts, connection, session, publish, message);
@@ -79,9 +79,15 @@ function isWithinLimits(parts: Parts, connection: Connection, publish: Publish):
   return true;
 }
 
-function messageOf(parts: Parts, session: Session, publish: Publish, topicName: string): Message {
+function messageOf(
+  parts: Parts,
+  connection: Connection,
+  session: Session,
+  publish: Publish,
+  topicName: string,
+): Message {
   const { messageExpiryInterval } = publish;
-  return new Message(
+  const message = new Message(
     topicName,
     publish.qos,
     publish.retain,
@@ -92,6 +98,11 @@ function messageOf(parts: Parts, session: Session, publish: Publish, topicName: 
     messageExpiryInterval === -1 ? Infinity : parts.context.turn.nowMs + messageExpiryInterval * 1000,
     session.clientId,
   );
+  if (publish.qos === 0 && !publish.retain && publish.topicAlias === 0 && messageExpiryInterval === -1) {
+    message.frameStart = publish.frameStart;
+    message.frameVersion = connection.version === 5 ? 5 : 4;
+  }
+  return message;
 }
 
 async function throughHook(

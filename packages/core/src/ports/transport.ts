@@ -4,9 +4,12 @@
 /** One network connection. The broker calls it at most a few times per turn, never per message. */
 export interface Transport {
   /**
-   * Sends bytes. The transport owns them from here on. Called at most once per turn for all that the turn produced.
+   * Sends bytes. Called about once per turn for all that the turn produced.
+   *
+   * @returns true when nothing refers to `bytes` any more, because the system took a copy: the caller may overwrite
+   * them. False when they are held on to; then they must not be changed.
    */
-  write(bytes: Uint8Array): void;
+  write(bytes: Uint8Array): boolean;
 
   /**
    * Ends the connection so that the peer can still read what was written: flush, FIN, and read on (ignoring) until

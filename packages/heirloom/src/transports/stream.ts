@@ -1,27 +1,31 @@
 // A transport over any duplex stream of Node: a TCP socket, a pair in memory, what an application made itself.
 
+import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { Connection } from "@heirloom/core";
-import { CLOSE_GRACE_MS, type NewTransport } from "./transport.ts";
+import { TLSSocket } from "node:tls";
+import { CLOSE_GRACE_MS, type ConnectionInput, type NewTransport } from "./transport.ts";
 
 /** One connection over one stream. The stream's errors end here: they become `closed` of the connection. */
 export class StreamTransport implements NewTransport {
   readonly remoteAddress: string;
   readonly #stream: Duplex;
   /** Absent before `start`, and after the connection ended from either side. */
-  #connection: Connection | undefined;
+  #connection: ConnectionInput | undefined;
   #onClose: (() => void) | undefined;
   #ended = false;
   /** Something of what was written still waits in the stream. */
   #buffered = false;
+  /** Whether what it has written was copied by the system. */
+  readonly #copies: boolean;
   #graceTimer: NodeJS.Timeout | undefined;
 
   constructor(stream: Duplex, remoteAddress: string) {
     this.#stream = stream;
+    this.#copies = stream instanceof Socket && !(stream instanceof TLSSocket);
     this.remoteAddress = remoteAddress;
   }
 
-  start(connection: Connection, onClose: () => void): void {
+  start(connection: ConnectionInput, onClose: () => void): void {
     const stream = this.#stream;
     if (!this.#ended) this.#connection = connection;
     this.#onClose = onClose;
@@ -37,10 +41,12 @@ export class StreamTransport implements NewTransport {
     return this.#stream.writableLength;
   }
 
-  write(bytes: Uint8Array): void {
-    if (this.#ended) return;
+  write(bytes: Uint8Array): boolean {
+    if (this.#ended) return true;
     this.#stream.write(bytes, this.#written);
     this.#buffered = this.#stream.writableLength > 0;
+    // A plain socket with nothing left to write has handed everything to the system; other streams may pass it on.
+    return this.#copies && !this.#buffered;
   }
 
   end(): void {

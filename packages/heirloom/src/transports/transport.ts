@@ -3,6 +3,9 @@
 import type { Socket } from "node:net";
 import type { Connection, Transport } from "@heirloom/core";
 
+/** What a transport tells: bytes, that it has taken all, and that the peer or the network ended it. */
+export type ConnectionInput = Pick<Connection, "receive" | "drained" | "closed">;
+
 /** Milliseconds that a peer is given to read what was sent last and to close its side. */
 export const CLOSE_GRACE_MS = 2_000;
 
@@ -13,7 +16,7 @@ export interface NewTransport extends Transport {
    *
    * @param onClose called once when the transport has given back its socket.
    */
-  start(connection: Connection, onClose: () => void): void;
+  start(connection: ConnectionInput, onClose: () => void): void;
 }
 
 /** Makes a new connection known to the broker. Called by listeners. */

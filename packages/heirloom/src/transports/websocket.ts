@@ -3,7 +3,6 @@
 
 import { createServer, STATUS_CODES, type Server } from "node:http";
 import type { Duplex } from "node:stream";
-import type { Connection } from "@heirloom/core";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
 import type { ListenerSettings } from "../config/settings.ts";
 import { listen, stopListening } from "./listen.ts";
@@ -12,6 +11,7 @@ import {
   hostAndPort,
   remoteAddressOf,
   type Accept,
+  type ConnectionInput,
   type Listener,
   type NewTransport,
 } from "./transport.ts";
@@ -33,7 +33,7 @@ const SMALLEST_FRAME_LIMIT = 1_048_576;
 class WebSocketTransport implements NewTransport {
   readonly remoteAddress: string;
   readonly #socket: WebSocket;
-  #connection: Connection | undefined;
+  #connection: ConnectionInput | undefined;
   #onClose: (() => void) | undefined;
   #ended = false;
   #buffered = false;
@@ -43,7 +43,7 @@ class WebSocketTransport implements NewTransport {
     this.remoteAddress = remoteAddress;
   }
 
-  start(connection: Connection, onClose: () => void): void {
+  start(connection: ConnectionInput, onClose: () => void): void {
     if (!this.#ended) this.#connection = connection;
     this.#onClose = onClose;
     this.#socket.on("message", (data: RawData, isBinary: boolean) => this.#received(data, isBinary));
@@ -55,10 +55,12 @@ class WebSocketTransport implements NewTransport {
     return this.#socket.bufferedAmount;
   }
 
-  write(bytes: Uint8Array): void {
-    if (this.#ended) return;
+  write(bytes: Uint8Array): boolean {
+    if (this.#ended) return true;
     this.#socket.send(bytes, this.#written);
     this.#buffered = this.#socket.bufferedAmount > 0;
+    // The WebSocket library holds on to what it is given until it is sent.
+    return false;
   }
 
   end(): void {

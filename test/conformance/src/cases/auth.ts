@@ -2,7 +2,7 @@
 // and wants the data "response".
 import { auth, connect, publish, subscribe } from "../build.ts";
 import { utf8 } from "../bytes.ts";
-import { type Case } from "../case.ts";
+import type { Case } from "../case.ts";
 import type { Client } from "../client.ts";
 import { equal, forEach, oneOf, truthy } from "../check.ts";
 import type { Properties } from "../properties.ts";
@@ -24,7 +24,11 @@ async function expectChallenge(client: Client): Promise<void> {
   const packet = await client.take("AUTH");
   equal(packet.reasonCode, 0x18, "Reason Code of AUTH");
   equal(packet.properties.authenticationMethod, "TEST-ECHO", "Authentication Method of AUTH");
-  equal(Buffer.from(packet.properties.authenticationData ?? []).toString(), "challenge", "Authentication Data");
+  equal(
+    Buffer.from(packet.properties.authenticationData ?? []).toString(),
+    "challenge",
+    "Authentication Data",
+  );
 }
 
 async function authenticated(t: Trial): Promise<Client> {
@@ -61,7 +65,11 @@ export const authCases: readonly Case[] = [
     title: "without a method there is no AUTH: the broker sends none and the client's is a Protocol Error",
     hardCase: "properties/12",
     async run(t) {
-      const rows = [["AUTH of length 0", Uint8Array.of(0xf0, 0)], ["0x18", auth(0x18, method)], ["0x19", auth(0x19, method)]] as const; // prettier-ignore
+      const rows = [
+        ["AUTH of length 0", Uint8Array.of(0xf0, 0)],
+        ["0x18", auth(0x18, method)],
+        ["0x19", auth(0x19, method)],
+      ] as const;
       await forEach(rows, async (bytes) => {
         const client = await t.connect();
         equal(client.connack.properties.authenticationMethod, undefined, "Authentication Method of CONNACK");
@@ -87,15 +95,24 @@ export const authCases: readonly Case[] = [
     needs,
     async run(t) {
       const rows = [
-        ["wrong data", { bytes: auth(0x18, { ...method, authenticationData: utf8("wrong") }), codes: [0x86, 0x87] }],
+        [
+          "wrong data",
+          { bytes: auth(0x18, { ...method, authenticationData: utf8("wrong") }), codes: [0x86, 0x87] },
+        ],
         ["code 0x19", { bytes: auth(0x19, response), codes: [0x82] }],
         ["code 0x00", { bytes: auth(0x00, response), codes: [0x81, 0x82] }],
         ["code 0x80", { bytes: auth(0x80, response), codes: [0x81, 0x82] }],
-        ["another method", { bytes: auth(0x18, { ...response, authenticationMethod: "OTHER" }), codes: [0x82, 0x8c, 0x87] }],
-        ["no method", { bytes: auth(0x18, { authenticationData: utf8("response") }), codes: [0x82, 0x8c, 0x87] }],
+        [
+          "another method",
+          { bytes: auth(0x18, { ...response, authenticationMethod: "OTHER" }), codes: [0x82, 0x8c, 0x87] },
+        ],
+        [
+          "no method",
+          { bytes: auth(0x18, { authenticationData: utf8("response") }), codes: [0x82, 0x8c, 0x87] },
+        ],
         ["AUTH of length 0", { bytes: Uint8Array.of(0xf0, 0), codes: [0x82, 0x8c, 0x87, 0x81] }],
         ["flags 1", { bytes: Uint8Array.of(0xf1, 0), codes: [0x81] }],
-      ] as const; // prettier-ignore
+      ] as const;
       await forEach(rows, async ({ bytes, codes }) => {
         const client = await challenged(t);
         client.send(bytes);
@@ -125,7 +142,8 @@ export const authCases: readonly Case[] = [
   },
   {
     ids: ["5.0 [MQTT-4.12.1-1]", "5.0 [MQTT-4.12.0-5]", "5.0 [MQTT-3.2.0-2]"],
-    title: "re-authentication: AUTH 0x19, challenge, response, AUTH 0x00; traffic goes on and no CONNACK comes",
+    title:
+      "re-authentication: AUTH 0x19, challenge, response, AUTH 0x00; traffic goes on and no CONNACK comes",
     hardCase: "properties/13",
     needs,
     async run(t) {
@@ -169,7 +187,11 @@ export const authCases: readonly Case[] = [
       client.send(connect(t.connectFields({ properties })));
       const packet = await client.take("AUTH");
       truthy(packet.size <= 40, `AUTH has ${packet.size} bytes`);
-      equal(packet.properties.reasonString ?? packet.properties.userProperties, undefined, "problem information");
+      equal(
+        packet.properties.reasonString ?? packet.properties.userProperties,
+        undefined,
+        "problem information",
+      );
     },
   },
 ];

@@ -71,7 +71,8 @@ export const connectCases: readonly Case[] = [
         client.send(connect({ ...t.connectFields(), name }));
         await client.wire.ended();
         const answer = toHex(client.wire.received);
-        if (answer !== "" && answer !== "20 02 00 01" && !/^20 .. 00 84/.test(answer)) fail(`the answer was ${answer}`);
+        if (answer !== "" && answer !== "20 02 00 01" && !/^20 .. 00 84/.test(answer))
+          fail(`the answer was ${answer}`);
       });
     },
   },
@@ -100,7 +101,8 @@ export const connectCases: readonly Case[] = [
         client.send(connect({ ...t.connectFields(), level }));
         await client.wire.ended();
         const answer = toHex(client.wire.received);
-        if (answer !== "" && answer !== "20 02 00 01" && !/^20 .. 00 84/.test(answer)) fail(`the answer was ${answer}`);
+        if (answer !== "" && answer !== "20 02 00 01" && !/^20 .. 00 84/.test(answer))
+          fail(`the answer was ${answer}`);
       });
     },
   },
@@ -128,7 +130,7 @@ export const connectCases: readonly Case[] = [
     },
   },
   {
-    ids: ["3.1.1 [MQTT-3.1.3-8]"],
+    ids: ["3.1.1 [MQTT-3.1.3-8]", "3.1.1 [MQTT-3.1.3-9]"],
     title: "an empty ClientId with CleanSession 0 gets CONNACK 0x02 and the connection closes",
     hardCase: "connecting/4",
     async run(t) {
@@ -149,7 +151,8 @@ export const connectCases: readonly Case[] = [
   },
   {
     ids: ["5.0 [MQTT-3.1.3-6]", "5.0 [MQTT-3.1.3-7]", "5.0 [MQTT-3.2.2-16]"],
-    title: "an empty ClientId is assigned a unique one, told in CONNACK, which names the Session from then on",
+    title:
+      "an empty ClientId is assigned a unique one, told in CONNACK, which names the Session from then on",
     hardCase: "connecting/4",
     async run(t) {
       const assigned = new Set<string>();
@@ -226,13 +229,20 @@ export const connectCases: readonly Case[] = [
   },
   {
     ids: [
-      "3.1.1 [MQTT-3.1.2-11]", "3.1.1 [MQTT-3.1.2-13]", "3.1.1 [MQTT-3.1.2-14]", "3.1.1 [MQTT-3.1.2-15]",
-      "5.0 [MQTT-3.1.2-11]", "5.0 [MQTT-3.1.2-12]", "5.0 [MQTT-3.1.2-13]",
-    ], // prettier-ignore
+      "3.1.1 [MQTT-3.1.2-11]",
+      "3.1.1 [MQTT-3.1.2-13]",
+      "3.1.1 [MQTT-3.1.2-14]",
+      "3.1.1 [MQTT-3.1.2-15]",
+      "5.0 [MQTT-3.1.2-11]",
+      "5.0 [MQTT-3.1.2-12]",
+      "5.0 [MQTT-3.1.2-13]",
+    ],
     title: "Will QoS 3, and Will QoS or Will Retain without Will Flag, close the connection",
     hardCase: "connecting/7",
     async run(t) {
-      const flags = [0x0a, 0x12, 0x1a, 0x22, 0x2a].map((value) => [`flags ${value.toString(16)}`, value] as const);
+      const flags = [0x0a, 0x12, 0x1a, 0x22, 0x2a].map(
+        (value) => [`flags ${value.toString(16)}`, value] as const,
+      );
       await forEach(flags, async (value) => {
         await t.refused({ flags: value }, malformed(t));
       });
@@ -241,11 +251,21 @@ export const connectCases: readonly Case[] = [
   },
   {
     ids: [
-      "3.1.1 [MQTT-3.1.2-9]", "3.1.1 [MQTT-3.1.2-18]", "3.1.1 [MQTT-3.1.2-19]", "3.1.1 [MQTT-3.1.2-20]",
-      "3.1.1 [MQTT-3.1.2-21]", "3.1.1 [MQTT-3.1.3-3]", "3.1.1 [MQTT-3.1.4-1]", "5.0 [MQTT-3.1.2-9]",
-      "5.0 [MQTT-3.1.2-16]", "5.0 [MQTT-3.1.2-17]", "5.0 [MQTT-3.1.2-18]", "5.0 [MQTT-3.1.2-19]",
-      "5.0 [MQTT-3.1.3-3]", "5.0 [MQTT-3.1.4-1]",
-    ], // prettier-ignore
+      "3.1.1 [MQTT-3.1.2-9]",
+      "3.1.1 [MQTT-3.1.2-18]",
+      "3.1.1 [MQTT-3.1.2-19]",
+      "3.1.1 [MQTT-3.1.2-20]",
+      "3.1.1 [MQTT-3.1.2-21]",
+      "3.1.1 [MQTT-3.1.3-3]",
+      "3.1.1 [MQTT-3.1.4-1]",
+      "5.0 [MQTT-3.1.2-9]",
+      "5.0 [MQTT-3.1.2-16]",
+      "5.0 [MQTT-3.1.2-17]",
+      "5.0 [MQTT-3.1.2-18]",
+      "5.0 [MQTT-3.1.2-19]",
+      "5.0 [MQTT-3.1.3-3]",
+      "5.0 [MQTT-3.1.4-1]",
+    ],
     title: "payload fields that are missing or that no flag announces close the connection",
     hardCase: "connecting/7",
     async run(t) {
@@ -347,5 +367,7 @@ export const connectCases: readonly Case[] = [
 ];
 
 function assignedId(value: string | Uint8Array | undefined): string {
-  return typeof value === "string" && value !== "" ? value : fail("CONNACK has no Assigned Client Identifier");
+  return typeof value === "string" && value !== ""
+    ? value
+    : fail("CONNACK has no Assigned Client Identifier");
 }

@@ -12,7 +12,8 @@ export const keepAliveCases: readonly Case[] = [
     async run(t) {
       const watcher = await t.subscriber(t.topic("will"));
       const silent = await t.connect({ keepAlive: 2, will: { topic: t.topic("will") } });
-      if (silent.connack.properties.serverKeepAlive !== undefined) t.skip("the broker has its own Keep Alive");
+      if (silent.connack.properties.serverKeepAlive !== undefined)
+        t.skip("the broker has its own Keep Alive");
       const startMs = performance.now();
       await silent.closes(t.five ? [0x8d] : [], 6500);
       const tookMs = performance.now() - startMs;

@@ -1,7 +1,7 @@
 // Properties of 5.0 on their way through the broker, and which are wrong where. Sections 2.2.2, 3.3.2.3 and 3.1.2.11.
 import { auth, connect, disconnect, packet, subscribe, unsubscribe } from "../build.ts";
 import { hex, join, prefixed, u16 } from "../bytes.ts";
-import { type Case } from "../case.ts";
+import type { Case } from "../case.ts";
 import { equal, forEach, oneOf, truthy } from "../check.ts";
 import {
   type Properties,
@@ -18,7 +18,14 @@ const every = Uint8Array.from({ length: 256 }, (_, index) => index);
 
 export const propertyCases: readonly Case[] = [
   {
-    ids: ["5.0 [MQTT-3.3.2-4]", "5.0 [MQTT-3.3.2-15]", "5.0 [MQTT-3.3.2-16]", "5.0 [MQTT-3.3.2-17]", "5.0 [MQTT-3.3.2-18]", "5.0 [MQTT-3.3.2-20]"], // prettier-ignore
+    ids: [
+      "5.0 [MQTT-3.3.2-4]",
+      "5.0 [MQTT-3.3.2-15]",
+      "5.0 [MQTT-3.3.2-16]",
+      "5.0 [MQTT-3.3.2-17]",
+      "5.0 [MQTT-3.3.2-18]",
+      "5.0 [MQTT-3.3.2-20]",
+    ],
     title: "PUBLISH properties reach live and queued subscribers unaltered and in order",
     hardCase: "properties/2",
     async run(t) {
@@ -27,18 +34,31 @@ export const propertyCases: readonly Case[] = [
       await offline.disconnect();
       const live = await t.subscriber(t.topic(), 1);
       const publisher = await t.connect();
-      const userProperties = [["b", "1"], ["a", ""], ["b", "1"], ["", "x"], ["\u{1f600}", "é"]] as const; // prettier-ignore
+      const userProperties = [
+        ["b", "1"],
+        ["a", ""],
+        ["b", "1"],
+        ["", "x"],
+        ["\u{1f600}", "é"],
+      ] as const;
       for (const payloadFormatIndicator of [0, 1, undefined]) {
         const given: Properties = { contentType: "a/b", responseTopic: "c/d", userProperties };
         const expected = payloadFormatIndicator === undefined ? given : { ...given, payloadFormatIndicator };
-        await publisher.publish(t.topic(), "x", { qos: 1, properties: { ...expected, correlationData: every } });
+        await publisher.publish(t.topic(), "x", {
+          qos: 1,
+          properties: { ...expected, correlationData: every },
+        });
         const { correlationData, ...others } = (await live.receive()).properties;
         equal(others, expected, "properties");
         equal([...(correlationData ?? [])], [...every], "Correlation Data");
       }
       const back = await t.connect({ clientId: offline.clientId, lasting: true });
       for (let count = 0; count < 3; count += 1) {
-        equal((await back.receive()).properties.userProperties, userProperties, "User Properties from the queue");
+        equal(
+          (await back.receive()).properties.userProperties,
+          userProperties,
+          "User Properties from the queue",
+        );
       }
     },
   },
@@ -75,7 +95,11 @@ export const propertyCases: readonly Case[] = [
         await client.unsubscribe("none"),
       ];
       for (const { name, properties } of packets) {
-        equal(properties.reasonString ?? properties.userProperties, undefined, `problem information in ${name}`);
+        equal(
+          properties.reasonString ?? properties.userProperties,
+          undefined,
+          `problem information in ${name}`,
+        );
       }
     },
   },
@@ -96,14 +120,22 @@ export const propertyCases: readonly Case[] = [
       for (const seconds of [10, 1]) {
         const properties = { messageExpiryInterval: seconds };
         await publisher.publish(t.topic(), `expires ${seconds}`, { qos: 1, properties });
-        oneOf((await live.receive()).properties.messageExpiryInterval, [seconds, seconds - 1], "interval passed on at once");
+        oneOf(
+          (await live.receive()).properties.messageExpiryInterval,
+          [seconds, seconds - 1],
+          "interval passed on at once",
+        );
       }
       await publisher.publish(t.topic(), "stays", { qos: 1 });
       await t.delay(2500);
       const back = await t.connect({ clientId: offline.clientId, lasting: true });
       const message = await back.receive({ payload: "expires 10" });
       oneOf(message.properties.messageExpiryInterval, [7, 8], "interval after 2.5 s");
-      equal((await back.receive({ payload: "stays" })).properties.messageExpiryInterval, undefined, "interval");
+      equal(
+        (await back.receive({ payload: "stays" })).properties.messageExpiryInterval,
+        undefined,
+        "interval",
+      );
       await back.silence("not the expired message");
       const oldBack = await t.connect({ version: "3.1.1", clientId: old.clientId, lasting: true });
       await oldBack.receive({ payload: "expires 10" });
@@ -119,7 +151,10 @@ export const propertyCases: readonly Case[] = [
       const bad = hex("61 ff c0 af");
       const subscriber = await t.subscriber(t.topic(), 1);
       const client = await t.connect();
-      const code = await client.publish(t.topic(), bad, { qos: 1, properties: { payloadFormatIndicator: 1 } });
+      const code = await client.publish(t.topic(), bad, {
+        qos: 1,
+        properties: { payloadFormatIndicator: 1 },
+      });
       oneOf(code, [0, 0x99], "Reason Code of PUBACK");
       if (code === 0) equal([...(await subscriber.receive()).payload], [...bad], "payload");
       await subscriber.silence();
@@ -178,10 +213,24 @@ function carrier(t: Trial, place: PropertyPlace, bytes: Uint8Array): Uint8Array 
   }
 }
 
-const places: readonly PropertyPlace[] = ["CONNECT", "WILL", "PUBLISH", "SUBSCRIBE", "UNSUBSCRIBE", "PUBREL", "PUBACK", "DISCONNECT"]; // prettier-ignore
+const places: readonly PropertyPlace[] = [
+  "CONNECT",
+  "WILL",
+  "PUBLISH",
+  "SUBSCRIBE",
+  "UNSUBSCRIBE",
+  "PUBREL",
+  "PUBACK",
+  "DISCONNECT",
+];
 
 /** Sends a packet with bad properties and expects to be closed, in a CONNECT as in any other packet. */
-async function refusedProperties(t: Trial, place: PropertyPlace, bytes: Uint8Array, codes: readonly number[]): Promise<void> {
+async function refusedProperties(
+  t: Trial,
+  place: PropertyPlace,
+  bytes: Uint8Array,
+  codes: readonly number[],
+): Promise<void> {
   const sent = carrier(t, place, bytes) ?? join();
   if (place === "CONNECT" || place === "WILL") {
     await t.refused(sent, codes);
@@ -225,7 +274,9 @@ export const propertyErrorCases: readonly Case[] = [
         ["CONNECT", { authenticationData: hex("01") }],
         ["SUBSCRIBE", { subscriptionIdentifiers: [0] }],
       ];
-      const rows = bad.map(([place, properties]) => [`${place} ${JSON.stringify(properties)}`, { place, properties }] as const); // prettier-ignore
+      const rows = bad.map(
+        ([place, properties]) => [`${place} ${JSON.stringify(properties)}`, { place, properties }] as const,
+      );
       await forEach(rows, ({ place, properties }) =>
         refusedProperties(t, place, propertyBytes(properties), [0x82]),
       );
@@ -244,7 +295,11 @@ export const propertyErrorCases: readonly Case[] = [
           .filter((row) => !row.places.includes(place))
           .map((row) => [`${row.name} in ${place}`, { place, row }] as const),
       );
-      await forEach(rows, ({ place, row }) => refusedProperties(t, place, sampleProperty(row), [0x81, 0x82]), 8);
+      await forEach(
+        rows,
+        ({ place, row }) => refusedProperties(t, place, sampleProperty(row), [0x81, 0x82]),
+        8,
+      );
     },
   },
   {
@@ -278,7 +333,13 @@ export const propertyErrorCases: readonly Case[] = [
     },
   },
   {
-    ids: ["5.0 [MQTT-3.14.2-1]", "5.0 [MQTT-3.6.2-1]", "5.0 [MQTT-3.4.2-1]", "5.0 [MQTT-3.5.2-1]", "5.0 [MQTT-3.7.2-1]"],
+    ids: [
+      "5.0 [MQTT-3.14.2-1]",
+      "5.0 [MQTT-3.6.2-1]",
+      "5.0 [MQTT-3.4.2-1]",
+      "5.0 [MQTT-3.5.2-1]",
+      "5.0 [MQTT-3.7.2-1]",
+    ],
     title: "Reason Codes outside the packet's table close the connection",
     hardCase: "unnumbered/2",
     async run(t) {

@@ -7,7 +7,18 @@ import { equal, forEach, oneOf } from "../check.ts";
 
 export const qosInCases: readonly Case[] = [
   {
-    ids: ["3.1.1 [MQTT-2.3.1-6]", "3.1.1 [MQTT-3.3.4-1]", "3.1.1 [MQTT-4.3.2-2]", "5.0 [MQTT-2.2.1-5]", "5.0 [MQTT-3.3.4-1]", "5.0 [MQTT-4.3.2-4]", "5.0 [MQTT-4.3.3-8]", "5.0 [MQTT-4.3.3-11]", "5.0 [MQTT-3.4.2-1]", "5.0 [MQTT-3.5.2-1]"], // prettier-ignore
+    ids: [
+      "3.1.1 [MQTT-2.3.1-6]",
+      "3.1.1 [MQTT-3.3.4-1]",
+      "3.1.1 [MQTT-4.3.2-2]",
+      "5.0 [MQTT-2.2.1-5]",
+      "5.0 [MQTT-3.3.4-1]",
+      "5.0 [MQTT-4.3.2-4]",
+      "5.0 [MQTT-4.3.3-8]",
+      "5.0 [MQTT-4.3.3-11]",
+      "5.0 [MQTT-3.4.2-1]",
+      "5.0 [MQTT-3.5.2-1]",
+    ],
     versions: VERSIONS,
     title: "PUBLISH is answered by its QoS - nothing, PUBACK, PUBREC - with its own identifier",
     async run(t) {
@@ -33,7 +44,8 @@ export const qosInCases: readonly Case[] = [
       const topic = t.topic();
       const subscriber = await t.subscriber(topic, 2);
       const first = await t.connect({ lasting: true });
-      const send = (dup: boolean): Uint8Array => publish(t.version, { topic, payload: "once", qos: 2, dup, packetId: 5 });
+      const send = (dup: boolean): Uint8Array =>
+        publish(t.version, { topic, payload: "once", qos: 2, dup, packetId: 5 });
       for (const dup of [false, true]) {
         first.send(send(dup));
         oneOf((await first.ackOf("PUBREC", 5)).reasonCode, [0, 0x10], "Reason Code of PUBREC");
@@ -76,7 +88,11 @@ export const qosInCases: readonly Case[] = [
     async run(t) {
       const subscriber = await t.subscriber(t.topic(), 2);
       const client = await t.connect();
-      equal(await client.publish(`denied/${t.topic()}`, "no", { qos: 2, packetId: 4 }), 0x87, "Reason Code of PUBREC");
+      equal(
+        await client.publish(`denied/${t.topic()}`, "no", { qos: 2, packetId: 4 }),
+        0x87,
+        "Reason Code of PUBREC",
+      );
       equal(await client.publish(t.topic(), "yes", { qos: 2, packetId: 4 }), 0, "Reason Code of PUBREC");
       await subscriber.receive({ payload: "yes" });
     },
@@ -108,7 +124,7 @@ export const qosInCases: readonly Case[] = [
     },
   },
   {
-    ids: ["5.0 [MQTT-3.6.2-1]", "3.1.1 [MQTT-4.3.3-1]"],
+    ids: ["3.1.1 section 4.3.2", "5.0 section 4.3.2"],
     title: "PUBACK and PUBCOMP of unknown identifiers are ignored",
     hardCase: "qos/10",
     async run(t) {
@@ -144,10 +160,13 @@ export const qosInCases: readonly Case[] = [
     async run(t) {
       const client = await t.connect();
       const ids = Array.from({ length: 20 }, (_, index) => 1000 - index * 7);
-      for (const [name, qos] of [["PUBACK", 1], ["PUBREC", 2]] as const) {
+      for (const [name, qos] of [
+        ["PUBACK", 1],
+        ["PUBREC", 2],
+      ] as const) {
         for (const packetId of ids) client.publishOnly({ topic: t.topic(), qos, packetId });
         for (const packetId of ids) await client.ackOf(name, packetId);
-      } // prettier-ignore
+      }
     },
   },
   {
@@ -158,7 +177,10 @@ export const qosInCases: readonly Case[] = [
     needs: { slowTopics: true },
     async run(t) {
       const client = await t.connect();
-      for (const [name, qos] of [["PUBACK", 1], ["PUBREC", 2]] as const) {
+      for (const [name, qos] of [
+        ["PUBACK", 1],
+        ["PUBREC", 2],
+      ] as const) {
         const first = qos * 1000;
         for (let index = 0; index < 18; index += 1) {
           const topic = index % 3 === 0 ? `slow/${t.topic()}` : t.topic();
@@ -166,7 +188,7 @@ export const qosInCases: readonly Case[] = [
         }
         for (let index = 0; index < 18; index += 1) await client.ackOf(name, first + index);
         if (qos === 2) for (let index = 0; index < 18; index += 1) await client.release(first + index);
-      } // prettier-ignore
+      }
     },
   },
   {
@@ -187,7 +209,9 @@ export const qosInCases: readonly Case[] = [
       }
       const watcher = await t.connect();
       await watcher.trySubscribe([{ filter: "#", qos: 0 }]);
-      const seen = watcher.wire.packets.some((packet) => packet.name === "PUBLISH" && packet.topic.includes(t.prefix));
+      const seen = watcher.wire.packets.some(
+        (packet) => packet.name === "PUBLISH" && packet.topic.includes(t.prefix),
+      );
       equal(seen, false, "a refused message was retained");
     },
   },
@@ -212,7 +236,9 @@ export const qosInCases: readonly Case[] = [
       }
       await watcher.ping();
       await watcher.trySubscribe([{ filter: "+/+/+", qos: 0 }]);
-      const seen = watcher.wire.packets.some((packet) => packet.name === "PUBLISH" && packet.topic.includes(t.prefix));
+      const seen = watcher.wire.packets.some(
+        (packet) => packet.name === "PUBLISH" && packet.topic.includes(t.prefix),
+      );
       equal(seen, false, "a refused message was delivered");
     },
   },

@@ -4,7 +4,7 @@ import { ack, publish } from "../build.ts";
 import { type Case, NUMBERED, VERSIONS } from "../case.ts";
 import type { Client } from "../client.ts";
 import { equal, truthy } from "../check.ts";
-import type { Publish } from "../parse.ts";
+import type { Packet, Publish } from "../parse.ts";
 import type { Trial } from "../trial.ts";
 
 /** A connected client with a lasting session, subscribed to the trial's topic, and a publisher. */
@@ -22,9 +22,22 @@ async function resume(t: Trial, client: Client): Promise<Client> {
 
 export const qosOutCases: readonly Case[] = [
   {
-    ids: ["3.1.1 [MQTT-3.3.1-1]", "3.1.1 [MQTT-3.3.1-3]", "3.1.1 [MQTT-4.3.2-1]", "3.1.1 [MQTT-2.3.1-4]", "5.0 [MQTT-3.3.1-1]", "5.0 [MQTT-3.3.1-3]", "5.0 [MQTT-4.3.2-2]", "5.0 [MQTT-4.3.2-3]", "5.0 [MQTT-4.3.3-2]", "5.0 [MQTT-4.3.3-3]", "5.0 [MQTT-4.4.0-1]"], // prettier-ignore
+    ids: [
+      "3.1.1 [MQTT-3.3.1-1]",
+      "3.1.1 [MQTT-3.3.1-3]",
+      "3.1.1 [MQTT-4.3.2-1]",
+      "3.1.1 [MQTT-2.3.1-4]",
+      "5.0 [MQTT-3.3.1-1]",
+      "5.0 [MQTT-3.3.1-3]",
+      "5.0 [MQTT-4.3.2-2]",
+      "5.0 [MQTT-4.3.2-3]",
+      "5.0 [MQTT-4.3.3-2]",
+      "5.0 [MQTT-4.3.3-3]",
+      "5.0 [MQTT-4.4.0-1]",
+    ],
     versions: VERSIONS,
-    title: "DUP is 0 at first, whatever the publisher's was, and 1 when resent after a resume, with the same identifier",
+    title:
+      "DUP is 0 at first, whatever the publisher's was, and 1 when resent after a resume, with the same identifier",
     hardCase: "qos/1",
     async run(t) {
       for (const qos of [1, 2]) {
@@ -38,7 +51,14 @@ export const qosOutCases: readonly Case[] = [
     },
   },
   {
-    ids: ["3.1.1 [MQTT-3.3.1-2]", "3.1.1 [MQTT-4.3.1-1]", "3.1.1 [MQTT-2.3.1-5]", "5.0 [MQTT-3.3.1-2]", "5.0 [MQTT-4.3.1-1]", "5.0 [MQTT-2.2.1-2]"], // prettier-ignore
+    ids: [
+      "3.1.1 [MQTT-3.3.1-2]",
+      "3.1.1 [MQTT-4.3.1-1]",
+      "3.1.1 [MQTT-2.3.1-5]",
+      "5.0 [MQTT-3.3.1-2]",
+      "5.0 [MQTT-4.3.1-1]",
+      "5.0 [MQTT-2.2.1-2]",
+    ],
     versions: VERSIONS,
     title: "a QoS 0 delivery has DUP 0 and no identifier",
     hardCase: "qos/1",
@@ -52,9 +72,16 @@ export const qosOutCases: readonly Case[] = [
     },
   },
   {
-    ids: ["3.1.1 [MQTT-4.4.0-1]", "3.1.1 [MQTT-4.6.0-1]", "3.1.1 [MQTT-4.6.0-6]", "5.0 [MQTT-4.4.0-1]", "5.0 [MQTT-4.6.0-5]"], // prettier-ignore
+    ids: [
+      "3.1.1 [MQTT-4.4.0-1]",
+      "3.1.1 [MQTT-4.6.0-1]",
+      "3.1.1 [MQTT-4.6.0-6]",
+      "5.0 [MQTT-4.4.0-1]",
+      "5.0 [MQTT-4.6.0-5]",
+    ],
     versions: VERSIONS,
-    title: "on resume what is unacknowledged comes first, in its order, with its identifiers and DUP, before anything new",
+    title:
+      "on resume what is unacknowledged comes first, in its order, with its identifiers and DUP, before anything new",
     hardCase: "qos/2",
     async run(t) {
       const { subscriber, publisher } = await lastingPair(t);
@@ -63,20 +90,35 @@ export const qosOutCases: readonly Case[] = [
         await publisher.publish(t.topic(), `n${index}`, { qos: 1 + (index % 2) });
         sent.push(await subscriber.delivery());
       }
+      const released = [7, 3].map((index) => sent[index]?.packetId ?? 0);
+      for (const packetId of released) {
+        subscriber.ack("PUBREC", packetId);
+        await subscriber.ackOf("PUBREL", packetId);
+      }
       subscriber.drop();
-      for (let index = 10; index < 15; index += 1) await publisher.publish(t.topic(), `n${index}`, { qos: 1 + (index % 2) });
+      for (let index = 10; index < 15; index += 1)
+        await publisher.publish(t.topic(), `n${index}`, { qos: 1 });
       const back = await t.connect({ clientId: subscriber.clientId, lasting: true });
-      for (const { packetId, payload, qos } of sent) {
-        await back.delivery({ packetId, payload, qos, dup: true });
-      }
-      // New messages keep their order within one QoS only.
-      const late: string[] = [];
-      for (let index = 10; index < 15; index += 1) {
-        const packet = await back.delivery({ dup: false });
-        late.push(`${packet.qos}:${Buffer.from(packet.payload).toString()}`);
-      }
-      equal(late.filter((one) => one.startsWith("1")), ["1:n10", "1:n12", "1:n14"], "QoS 1 messages of the pause"); // prettier-ignore
-      equal(late.filter((one) => one.startsWith("2")), ["2:n11", "2:n13"], "QoS 2 messages of the pause");
+      const again = await upTo(back, 15);
+      const publishes = again.flatMap((packet) => (packet.name === "PUBLISH" ? [packet] : []));
+      equal(
+        publishes.map(({ payload, dup, packetId }) => [
+          Buffer.from(payload).toString(),
+          dup,
+          dup ? packetId : 0,
+        ]),
+        [
+          ...sent
+            .filter((_, index) => index !== 3 && index !== 7)
+            .map(({ payload, packetId }) => [Buffer.from(payload).toString(), true, packetId]),
+          ...[10, 11, 12, 13, 14].map((index) => [`n${index}`, false, 0]),
+        ],
+        "payload, DUP and identifier of the messages",
+      );
+      const pubrels = again.flatMap((packet) => (packet.name === "PUBREL" ? [packet.packetId] : []));
+      equal(pubrels.sort(), [...released].sort(), "identifiers of PUBREL");
+      const firstNew = again.findIndex((packet) => packet.name === "PUBLISH" && !packet.dup);
+      equal(firstNew, 10, "packets before the first new message");
     },
   },
   {
@@ -192,14 +234,19 @@ export const qosOutCases: readonly Case[] = [
     title: "an acknowledgement of the wrong kind does not complete an exchange",
     hardCase: "qos/11",
     async run(t) {
-      for (const [qos, wrong] of [[2, "PUBACK"], [2, "PUBCOMP"], [1, "PUBREC"], [1, "PUBCOMP"]] as const) {
+      for (const [qos, wrong] of [
+        [2, "PUBACK"],
+        [2, "PUBCOMP"],
+        [1, "PUBREC"],
+        [1, "PUBCOMP"],
+      ] as const) {
         const { subscriber, publisher } = await lastingPair(t);
         await publisher.publish(t.topic(), "kept", { qos });
         const { packetId } = await subscriber.delivery({ qos });
         subscriber.ack(wrong, packetId);
         const back = await resume(t, subscriber);
         await back.receive({ payload: "kept", packetId, dup: true });
-      } // prettier-ignore
+      }
     },
   },
   {
@@ -222,7 +269,8 @@ export const qosOutCases: readonly Case[] = [
   },
   {
     ids: ["3.1.1 [MQTT-2.3.1-4]", "5.0 [MQTT-2.2.1-4]", "5.0 [MQTT-4.3.2-1]", "5.0 [MQTT-4.3.3-1]"],
-    title: "an identifier in use, or awaiting PUBCOMP, is not given to another message, also after the wrap at 65535",
+    title:
+      "an identifier in use, or awaiting PUBCOMP, is not given to another message, also after the wrap at 65535",
     hardCase: "qos/12",
     seconds: 20,
     async run(t) {
@@ -235,7 +283,8 @@ export const qosOutCases: readonly Case[] = [
       await subscriber.ackOf("PUBREL", two);
       const taken = held.map((packet) => packet.packetId);
       const window = 40;
-      for (let sent = 0; sent < 70_000; sent += window) await exchange(t.topic(), publisher, subscriber, window, taken);
+      for (let sent = 0; sent < 70_000; sent += window)
+        await exchange(t.topic(), publisher, subscriber, window, taken);
     },
   },
   {
@@ -292,7 +341,8 @@ export const qosOutCases: readonly Case[] = [
       let current = subscriber;
       let expected = 0;
       for (let sent = 0; sent < total; sent += 20) {
-        for (let index = sent; index < sent + 20; index += 1) await publisher.publish(t.topic(), String(index), { qos: 1 });
+        for (let index = sent; index < sent + 20; index += 1)
+          await publisher.publish(t.topic(), String(index), { qos: 1 });
         for (let taken = 0; taken < 10; taken += 1) expected = await takeInOrder(current, expected);
         current = await resume(t, current);
       }
@@ -310,8 +360,10 @@ export const qosOutCases: readonly Case[] = [
         let next = 0;
         for (let sent = 0; sent < 1000; sent += 10) {
           const ids = Array.from({ length: 10 }, (_, index) => sent + index + 1);
-          for (const packetId of ids) publisher.publishOnly({ topic: t.topic(), payload: String(packetId), qos, packetId });
-          for (const packetId of qos === 0 ? [] : ids) await publisher.ackOf(qos === 1 ? "PUBACK" : "PUBREC", packetId);
+          for (const packetId of ids)
+            publisher.publishOnly({ topic: t.topic(), payload: String(packetId), qos, packetId });
+          for (const packetId of qos === 0 ? [] : ids)
+            await publisher.ackOf(qos === 1 ? "PUBACK" : "PUBREC", packetId);
           for (const packetId of qos === 2 ? ids : []) await publisher.release(packetId);
           for (; next < sent + 10; next += 1) await subscriber.receive({ payload: String(next + 1) });
         }
@@ -319,6 +371,13 @@ export const qosOutCases: readonly Case[] = [
     },
   },
 ];
+
+/** The next `count` packets in their order. */
+async function upTo(client: Client, count: number): Promise<readonly Packet[]> {
+  const packets: Packet[] = [];
+  while (packets.length < count) packets.push(await client.next());
+  return packets;
+}
 
 /** One window of QoS 1 messages from publisher to subscriber; none may carry a taken identifier. */
 async function exchange(

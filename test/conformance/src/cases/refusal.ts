@@ -13,7 +13,13 @@ function notAuthorized(t: Trial): readonly number[] {
 
 export const refusalCases: readonly Case[] = [
   {
-    ids: ["3.1.1 [MQTT-3.2.2-5]", "5.0 [MQTT-3.1.4-2]", "5.0 [MQTT-3.2.2-7]", "5.0 [MQTT-3.2.2-8]", "3.1.1 [MQTT-3.2.2-6]"],
+    ids: [
+      "3.1.1 [MQTT-3.2.2-5]",
+      "5.0 [MQTT-3.1.4-2]",
+      "5.0 [MQTT-3.2.2-7]",
+      "5.0 [MQTT-3.2.2-8]",
+      "3.1.1 [MQTT-3.2.2-6]",
+    ],
     versions: VERSIONS,
     title: "a wrong password is refused with the version's own code, then the connection ends",
     hardCase: ["connecting/11", "properties/6"],
@@ -100,12 +106,14 @@ export const refusalCases: readonly Case[] = [
     needs,
     async run(t) {
       const client = await t.refused({ ...wrong, properties: { maximumPacketSize: 20 } }, notAuthorized(t));
-      for (const packet of client.wire.packets) equal(packet.size <= 20, true, "size of CONNACK is at most 20");
+      for (const packet of client.wire.packets)
+        equal(packet.size <= 20, true, "size of CONNACK is at most 20");
     },
   },
   {
     ids: ["5.0 [MQTT-4.13.2-1]", "5.0 [MQTT-3.2.2-7]"],
-    title: "a broker that sends its clients elsewhere says 0x9C or 0x9D with the Server Reference, and closes",
+    title:
+      "a broker that sends its clients elsewhere says 0x9C or 0x9D with the Server Reference, and closes",
     hardCase: "properties/11",
     needs: { serverReference: "other.example:1883" },
     async run(t) {
@@ -130,7 +138,18 @@ export const refusalCases: readonly Case[] = [
 
 export const connackCases: readonly Case[] = [
   {
-    ids: ["3.1.1 [MQTT-3.1.3-4]", "3.1.1 [MQTT-3.1.3-10]", "3.1.1 [MQTT-3.1.3-11]", "3.1.1 [MQTT-1.5.3-1]", "3.1.1 [MQTT-1.5.3-2]", "5.0 [MQTT-3.1.3-4]", "5.0 [MQTT-3.1.3-11]", "5.0 [MQTT-3.1.3-12]", "5.0 [MQTT-1.5.4-1]", "5.0 [MQTT-1.5.4-2]"], // prettier-ignore
+    ids: [
+      "3.1.1 [MQTT-3.1.3-4]",
+      "3.1.1 [MQTT-3.1.3-10]",
+      "3.1.1 [MQTT-3.1.3-11]",
+      "3.1.1 [MQTT-1.5.3-1]",
+      "3.1.1 [MQTT-1.5.3-2]",
+      "5.0 [MQTT-3.1.3-4]",
+      "5.0 [MQTT-3.1.3-11]",
+      "5.0 [MQTT-3.1.3-12]",
+      "5.0 [MQTT-1.5.4-1]",
+      "5.0 [MQTT-1.5.4-2]",
+    ],
     versions: NUMBERED,
     title: "ClientId, Will Topic and user name have to be UTF-8 without U+0000",
     hardCase: "properties/8",
@@ -148,7 +167,16 @@ export const connackCases: readonly Case[] = [
     },
   },
   {
-    ids: ["3.1.1 [MQTT-3.2.2-1]", "3.1.1 [MQTT-3.2.2-2]", "3.1.1 [MQTT-3.2.2-3]", "5.0 [MQTT-3.2.2-1]", "5.0 [MQTT-3.2.2-2]", "5.0 [MQTT-3.2.2-3]", "3.1.1 [MQTT-3.1.4-3]", "5.0 [MQTT-3.1.4-4]"], // prettier-ignore
+    ids: [
+      "3.1.1 [MQTT-3.2.2-1]",
+      "3.1.1 [MQTT-3.2.2-2]",
+      "3.1.1 [MQTT-3.2.2-3]",
+      "5.0 [MQTT-3.2.2-1]",
+      "5.0 [MQTT-3.2.2-2]",
+      "5.0 [MQTT-3.2.2-3]",
+      "3.1.1 [MQTT-3.1.4-3]",
+      "5.0 [MQTT-3.1.4-4]",
+    ],
     title: "Session Present tells whether a session was resumed",
     async run(t) {
       const clientId = t.clientId("present");

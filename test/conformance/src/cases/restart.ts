@@ -16,7 +16,8 @@ export const restartCases: readonly Case[] = [
   {
     ids: ["3.1.1 [MQTT-4.1.0-1]", "3.1.1 [MQTT-3.1.2-4]", "5.0 [MQTT-3.1.2-23]", "5.0 [MQTT-3.1.2-5]"],
     versions: VERSIONS,
-    title: "kill -9: a lasting session, its subscription, acknowledged messages and the retained one are still there",
+    title:
+      "kill -9: a lasting session, its subscription, acknowledged messages and the retained one are still there",
     hardCase: "qos/16",
     needs,
     restarts: true,
@@ -26,13 +27,19 @@ export const restartCases: readonly Case[] = [
       await client.subscribe(t.topic(), 2);
       await client.disconnect();
       const publisher = await t.connect();
-      for (let index = 0; index < 20; index += 1) await publisher.publish(t.topic(), `n${index}`, { qos: 1 + (index % 2) });
+      for (let index = 0; index < 20; index += 1)
+        await publisher.publish(t.topic(), `n${index}`, { qos: 1 + (index % 2) });
       await publisher.publish(t.topic("kept"), "retained", { qos: 1, retain: true });
       await t.broker.kill();
       const back = await returned(t, client);
       const seen: string[] = [];
-      for (let index = 0; index < 20; index += 1) seen.push(Buffer.from((await back.receive()).payload).toString());
-      equal(seen.sort(), Array.from({ length: 20 }, (_, index) => `n${index}`).sort(), "messages after the restart");
+      for (let index = 0; index < 20; index += 1)
+        seen.push(Buffer.from((await back.receive()).payload).toString());
+      equal(
+        seen.sort(),
+        Array.from({ length: 20 }, (_, index) => `n${index}`).sort(),
+        "messages after the restart",
+      );
       await back.silence();
       await (await t.subscriber(t.topic("kept"), 1)).receive({ payload: "retained", retain: true, qos: 1 });
       await (await t.connect()).publish(t.topic(), "new", { qos: 1 });
@@ -51,7 +58,8 @@ export const restartCases: readonly Case[] = [
       const client = await t.connect({ lasting: true });
       await client.subscribe(t.topic(), 2);
       const publisher = await t.connect();
-      for (const payload of ["released", "unanswered"]) await publisher.publish(t.topic(), payload, { qos: 2 });
+      for (const payload of ["released", "unanswered"])
+        await publisher.publish(t.topic(), payload, { qos: 2 });
       const first = await client.delivery({ payload: "released" });
       const second = await client.delivery({ payload: "unanswered" });
       client.ack("PUBREC", first.packetId);
@@ -91,7 +99,8 @@ export const restartCases: readonly Case[] = [
   },
   {
     ids: ["5.0 [MQTT-3.1.2-8]", "3.1.1 [MQTT-3.1.2-8]"],
-    title: "an orderly stop says 0x8B (5.0), and the Will of a lasting session is published at the stop or after it",
+    title:
+      "an orderly stop says 0x8B (5.0), and the Will of a lasting session is published at the stop or after it",
     hardCase: "session/13",
     needs,
     restarts: true,
@@ -123,8 +132,14 @@ export const restartCases: readonly Case[] = [
       const watcher = await t.connect({ lasting: true });
       await watcher.subscribe(t.topic("will"), 1);
       const properties = { willDelayInterval: 3 };
-      const gone = await t.connect({ lasting: true, will: { topic: t.topic("will"), payload: "gone", qos: 1, properties } });
-      const back = await t.connect({ lasting: true, will: { topic: t.topic("will"), payload: "back", qos: 1, properties } });
+      const gone = await t.connect({
+        lasting: true,
+        will: { topic: t.topic("will"), payload: "gone", qos: 1, properties },
+      });
+      const back = await t.connect({
+        lasting: true,
+        will: { topic: t.topic("will"), payload: "back", qos: 1, properties },
+      });
       gone.drop();
       back.drop();
       await watcher.ping();

@@ -14,7 +14,18 @@ async function presentAfter(t: Trial, clientId: string, ms: number): Promise<boo
 
 export const sessionCases: readonly Case[] = [
   {
-    ids: ["3.1.1 [MQTT-3.1.2-4]", "3.1.1 [MQTT-3.1.2-5]", "3.1.1 [MQTT-4.1.0-1]", "3.1.1 [MQTT-3.1.3-2]", "5.0 [MQTT-3.1.2-5]", "5.0 [MQTT-3.1.2-6]", "5.0 [MQTT-3.1.2-23]", "5.0 [MQTT-3.1.3-2]"], // prettier-ignore
+    ids: [
+      "3.1.1 [MQTT-3.2.0-1]",
+      "5.0 [MQTT-3.2.0-1]",
+      "3.1.1 [MQTT-3.1.2-4]",
+      "3.1.1 [MQTT-3.1.2-5]",
+      "3.1.1 [MQTT-4.1.0-1]",
+      "3.1.1 [MQTT-3.1.3-2]",
+      "5.0 [MQTT-3.1.2-5]",
+      "5.0 [MQTT-3.1.2-6]",
+      "5.0 [MQTT-3.1.2-23]",
+      "5.0 [MQTT-3.1.3-2]",
+    ],
     versions: VERSIONS,
     title: "a lasting session keeps its subscription and the QoS 1 and 2 messages that came meanwhile",
     hardCase: "qos/16",
@@ -102,7 +113,9 @@ export const sessionCases: readonly Case[] = [
         ["never", { expiry: 0xffffffff, ms: 1000, present: true }],
       ] as const;
       const check = async ({ expiry, ms, present }: (typeof rows)[number][1]): Promise<void> => {
-        const client = await t.connect({ properties: expiry === undefined ? {} : { sessionExpiryInterval: expiry } });
+        const client = await t.connect({
+          properties: expiry === undefined ? {} : { sessionExpiryInterval: expiry },
+        });
         await client.disconnect();
         equal(await presentAfter(t, client.clientId, ms), present, "Session Present");
       };
@@ -120,7 +133,11 @@ export const sessionCases: readonly Case[] = [
       const second = await t.connect({ clientId, cleanStart: false });
       truthy(second.connack.sessionPresent, "the session was not there on the first return");
       await second.disconnect();
-      equal(await presentAfter(t, clientId, 0), false, "Session Present after a connection without an expiry");
+      equal(
+        await presentAfter(t, clientId, 0),
+        false,
+        "Session Present after a connection without an expiry",
+      );
     },
   },
   {
@@ -157,7 +174,8 @@ export const sessionCases: readonly Case[] = [
   },
   {
     ids: ["5.0 [MQTT-3.14.4-3]", "5.0 [MQTT-4.13.1-1]"],
-    title: "DISCONNECT must not set a Session Expiry Interval when CONNECT had none: 0x82, and the Will is published",
+    title:
+      "DISCONNECT must not set a Session Expiry Interval when CONNECT had none: 0x82, and the Will is published",
     hardCase: ["session/7", "session/6"],
     async run(t) {
       const watcher = await t.subscriber(t.topic("will"));
@@ -193,9 +211,12 @@ export const sessionCases: readonly Case[] = [
     async run(t) {
       const rows = [0, 3].flatMap((delay) =>
         [0, 60].flatMap((expiry) =>
-          [true, false].map((cleanStart) => [`delay ${delay} expiry ${expiry} clean ${cleanStart}`, { delay, expiry, cleanStart }] as const),
+          [true, false].map(
+            (cleanStart) =>
+              [`delay ${delay} expiry ${expiry} clean ${cleanStart}`, { delay, expiry, cleanStart }] as const,
+          ),
         ),
-      ); // prettier-ignore
+      );
       await forEach(rows, (row) => takeOver(t, row), rows.length);
     },
   },
@@ -229,7 +250,12 @@ export const sessionCases: readonly Case[] = [
     async run(t) {
       const clientId = t.clientId("across");
       const publisher = await t.connect();
-      const steps: readonly (readonly [Version, Version])[] = [["3.1.1", "5.0"], ["5.0", "3.1.1"], ["3.1.1", "3.1"], ["3.1", "5.0"]]; // prettier-ignore
+      const steps: readonly (readonly [Version, Version])[] = [
+        ["3.1.1", "5.0"],
+        ["5.0", "3.1.1"],
+        ["3.1.1", "3.1"],
+        ["3.1", "5.0"],
+      ];
       for (const [from, to] of steps) {
         const first = await t.connect({ clientId, version: from, lasting: true });
         await first.subscribe(t.topic(), 1);

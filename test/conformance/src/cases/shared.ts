@@ -1,13 +1,16 @@
 // Shared Subscriptions of 5.0. Section 4.8.2.
 import { subscribe } from "../build.ts";
-import { type Case } from "../case.ts";
+import type { Case } from "../case.ts";
 import type { Client } from "../client.ts";
 import { equal, forEach, oneOf, truthy } from "../check.ts";
 import type { Publish } from "../parse.ts";
 import type { Trial } from "../trial.ts";
 
 /** Two members of one group on the trial's topic and a publisher; the first has a session that lasts `expiry` s. */
-async function group(t: Trial, expiry: number): Promise<{ members: readonly [Client, Client]; publisher: Client }> {
+async function group(
+  t: Trial,
+  expiry: number,
+): Promise<{ members: readonly [Client, Client]; publisher: Client }> {
   const filter = `$share/g/${t.topic()}`;
   const properties = { sessionExpiryInterval: expiry };
   const members = [await t.connect({ properties }), await t.connect({ properties })] as const;
@@ -35,7 +38,15 @@ export const sharedCases: readonly Case[] = [
     title: "shared filters with a bad ShareName or without a filter never become subscriptions",
     hardCase: "subscriptions/6",
     async run(t) {
-      const filters = ["$share/g", "$share//t", "$share/g/", "$share/g+/t", "$share/g#/t", "$share/+/t", "$share/"];
+      const filters = [
+        "$share/g",
+        "$share//t",
+        "$share/g/",
+        "$share/g+/t",
+        "$share/g#/t",
+        "$share/+/t",
+        "$share/",
+      ];
       await forEach(
         filters.map((filter) => [filter, filter] as const),
         async (filter) => {
@@ -53,7 +64,8 @@ export const sharedCases: readonly Case[] = [
   },
   {
     ids: ["5.0 [MQTT-4.8.2-2]", "5.0 [MQTT-3.10.4-1]"],
-    title: "$share/g//t is the filter /t, $share alone is an ordinary filter, UNSUBSCRIBE wants the full string",
+    title:
+      "$share/g//t is the filter /t, $share alone is an ordinary filter, UNSUBSCRIBE wants the full string",
     hardCase: "subscriptions/6",
     async run(t) {
       const publisher = await t.connect();
@@ -62,8 +74,16 @@ export const sharedCases: readonly Case[] = [
       await publisher.publish(topic, "x", { qos: 1 });
       await member.receive({ topic });
       equal((await member.unsubscribe(topic)).reasonCodes, [0x11], "codes of UNSUBACK for the bare filter");
-      equal((await member.unsubscribe(`$share/h/${topic}`)).reasonCodes, [0x11], "codes of UNSUBACK, other group");
-      equal((await member.unsubscribe(`$share/g/${topic}`)).reasonCodes, [0], "codes of UNSUBACK, full string");
+      equal(
+        (await member.unsubscribe(`$share/h/${topic}`)).reasonCodes,
+        [0x11],
+        "codes of UNSUBACK, other group",
+      );
+      equal(
+        (await member.unsubscribe(`$share/g/${topic}`)).reasonCodes,
+        [0],
+        "codes of UNSUBACK, full string",
+      );
       await publisher.publish(topic, "x", { qos: 1 });
       await member.silence("nothing after UNSUBSCRIBE");
       await t.subscriber("$share", 1);
@@ -82,7 +102,8 @@ export const sharedCases: readonly Case[] = [
       await everywhere.subscribe(t.topic(), 2);
       await publisher.publish(t.topic(), "x", { qos: 2 });
       const levels: number[] = [];
-      for (let count = 0; count < 4; count += 1) levels.push((await everywhere.receive({ payload: "x" })).qos);
+      for (let count = 0; count < 4; count += 1)
+        levels.push((await everywhere.receive({ payload: "x" })).qos);
       equal(levels.sort(), [0, 1, 2, 2], "QoS of the copies");
       await everywhere.silence("four copies");
     },
@@ -163,13 +184,16 @@ export const sharedCases: readonly Case[] = [
     hardCase: "subscriptions/8",
     async run(t) {
       const { members, publisher } = await group(t, 60);
-      for (const [qos, name] of [[1, "PUBACK"], [2, "PUBREC"]] as const) {
+      for (const [qos, name] of [
+        [1, "PUBACK"],
+        [2, "PUBREC"],
+      ] as const) {
         await publisher.publish(t.topic(), "refused", { qos });
         const { holder, idle, message } = await chosen(members);
         holder.ack(name, message.packetId, 0x80);
         await holder.silence();
         await idle.silence();
-      } // prettier-ignore
+      }
     },
   },
 ];

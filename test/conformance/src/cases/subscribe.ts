@@ -8,7 +8,12 @@ import type { Publish } from "../parse.ts";
 import type { Trial } from "../trial.ts";
 
 /** The copies of one message that came before its marker on the same topic. */
-async function copies(client: Client, publisher: Client, topic: string, qos: number): Promise<readonly Publish[]> {
+async function copies(
+  client: Client,
+  publisher: Client,
+  topic: string,
+  qos: number,
+): Promise<readonly Publish[]> {
   await publisher.publish(topic, "message", { qos });
   await publisher.ping();
   await client.ping();
@@ -29,7 +34,16 @@ function malformed(t: Trial): readonly number[] {
 
 export const subscribeCases: readonly Case[] = [
   {
-    ids: ["3.1.1 [MQTT-2.3.1-7]", "3.1.1 [MQTT-3.8.4-1]", "3.1.1 [MQTT-3.8.4-2]", "3.1.1 [MQTT-3.10.4-4]", "5.0 [MQTT-2.2.1-6]", "5.0 [MQTT-3.8.4-1]", "5.0 [MQTT-3.8.4-2]", "5.0 [MQTT-3.10.4-4]"], // prettier-ignore
+    ids: [
+      "3.1.1 [MQTT-2.3.1-7]",
+      "3.1.1 [MQTT-3.8.4-1]",
+      "3.1.1 [MQTT-3.8.4-2]",
+      "3.1.1 [MQTT-3.10.4-4]",
+      "5.0 [MQTT-2.2.1-6]",
+      "5.0 [MQTT-3.8.4-1]",
+      "5.0 [MQTT-3.8.4-2]",
+      "5.0 [MQTT-3.10.4-4]",
+    ],
     versions: VERSIONS,
     title: "SUBACK and UNSUBACK carry their request's identifier, also of pipelined requests",
     async run(t) {
@@ -38,11 +52,20 @@ export const subscribeCases: readonly Case[] = [
       client.send(...ids.map((id) => subscribe(t.version, id, [{ filter: t.topic(String(id)) }])));
       for (const id of ids) equal((await client.take("SUBACK")).packetId, id, "Packet Identifier of SUBACK");
       client.send(...ids.map((id) => unsubscribe(t.version, id, [t.topic(String(id))])));
-      for (const id of ids) equal((await client.take("UNSUBACK")).packetId, id, "Packet Identifier of UNSUBACK");
+      for (const id of ids)
+        equal((await client.take("UNSUBACK")).packetId, id, "Packet Identifier of UNSUBACK");
     },
   },
   {
-    ids: ["3.1.1 [MQTT-3.8.4-4]", "3.1.1 [MQTT-3.8.4-5]", "3.1.1 [MQTT-3.9.3-1]", "5.0 [MQTT-3.8.4-5]", "5.0 [MQTT-3.8.4-6]", "5.0 [MQTT-3.8.4-7]", "5.0 [MQTT-3.9.3-1]"], // prettier-ignore
+    ids: [
+      "3.1.1 [MQTT-3.8.4-4]",
+      "3.1.1 [MQTT-3.8.4-5]",
+      "3.1.1 [MQTT-3.9.3-1]",
+      "5.0 [MQTT-3.8.4-5]",
+      "5.0 [MQTT-3.8.4-6]",
+      "5.0 [MQTT-3.8.4-7]",
+      "5.0 [MQTT-3.9.3-1]",
+    ],
     versions: VERSIONS,
     title: "one SUBACK has one code per filter in the filters' order, and each filter takes effect",
     hardCase: "subscriptions/13",
@@ -69,7 +92,11 @@ export const subscribeCases: readonly Case[] = [
       for (const qos of [2, 0, 1]) {
         await client.subscribe(t.topic(), qos);
         const seen = await copies(client, publisher, t.topic(), 2);
-        equal(seen.map((packet) => packet.qos), [qos], "QoS of the copies"); // prettier-ignore
+        equal(
+          seen.map((packet) => packet.qos),
+          [qos],
+          "QoS of the copies",
+        );
       }
     },
   },
@@ -107,7 +134,8 @@ export const subscribeCases: readonly Case[] = [
   },
   {
     ids: ["5.0 [MQTT-3.3.4-2]", "5.0 [MQTT-3.3.4-3]", "5.0 [MQTT-3.3.4-4]", "5.0 [MQTT-3.3.4-5]"],
-    title: "overlapping filters: one copy at the maximum QoS with all identifiers of the client, or one copy each",
+    title:
+      "overlapping filters: one copy at the maximum QoS with all identifiers of the client, or one copy each",
     hardCase: "subscriptions/2",
     async run(t) {
       const client = await t.connect();
@@ -133,9 +161,17 @@ export const subscribeCases: readonly Case[] = [
       const client = await t.connect({ lasting: true });
       await client.subscribe(t.topic("#"), 1, { noLocal: true });
       equal((await copies(client, client, t.topic("a"), 1)).length, 0, "copies of its own message");
-      equal((await copies(client, await t.connect(), t.topic("a"), 1)).length, 1, "copies of another's message");
+      equal(
+        (await copies(client, await t.connect(), t.topic("a"), 1)).length,
+        1,
+        "copies of another's message",
+      );
       await client.subscribe(t.topic("a"), 1);
-      equal((await copies(client, client, t.topic("a"), 1)).length, 1, "copies with a second filter without No Local");
+      equal(
+        (await copies(client, client, t.topic("a"), 1)).length,
+        1,
+        "copies with a second filter without No Local",
+      );
       await client.unsubscribe(t.topic("a"));
       await client.publish(t.topic("a"), "own", { qos: 1 });
       await client.disconnect();
@@ -155,7 +191,8 @@ export const subscribeCases: readonly Case[] = [
   },
   {
     ids: ["5.0 [MQTT-3.3.4-3]", "5.0 [MQTT-3.3.4-6]"],
-    title: "Subscription Identifiers: up to 268435455, kept with the session; 0, two in SUBSCRIBE, or one in PUBLISH is 0x82",
+    title:
+      "Subscription Identifiers: up to 268435455, kept with the session; 0, two in SUBSCRIBE, or one in PUBLISH is 0x82",
     hardCase: "subscriptions/5",
     async run(t) {
       const client = await t.connect({ lasting: true });
@@ -165,11 +202,17 @@ export const subscribeCases: readonly Case[] = [
       const back = await t.connect({ clientId: client.clientId, lasting: true });
       const message = await back.receive();
       equal(message.properties.subscriptionIdentifiers, [268_435_455], "Subscription Identifiers");
-      await forEach([["zero", [0]], ["two", [1, 2]]], async (subscriptionIdentifiers) => {
-        const bad = await t.connect();
-        bad.send(subscribe(t.version, 1, [{ filter: t.topic() }], { subscriptionIdentifiers }));
-        await bad.closes([0x82]);
-      }); // prettier-ignore
+      await forEach(
+        [
+          ["zero", [0]],
+          ["two", [1, 2]],
+        ],
+        async (subscriptionIdentifiers) => {
+          const bad = await t.connect();
+          bad.send(subscribe(t.version, 1, [{ filter: t.topic() }], { subscriptionIdentifiers }));
+          await bad.closes([0x82]);
+        },
+      );
       const publisher = await t.connect();
       publisher.publishOnly({ topic: t.topic(), properties: { subscriptionIdentifiers: [1] } });
       await publisher.closes([0x82]);
@@ -180,7 +223,10 @@ export const subscribeCases: readonly Case[] = [
     title: "SUBSCRIBE and UNSUBSCRIBE without a filter close the connection",
     hardCase: "subscriptions/14",
     async run(t) {
-      const rows = [["SUBSCRIBE", subscribe(t.version, 1, [])], ["UNSUBSCRIBE", unsubscribe(t.version, 1, [])]] as const; // prettier-ignore
+      const rows = [
+        ["SUBSCRIBE", subscribe(t.version, 1, [])],
+        ["UNSUBSCRIBE", unsubscribe(t.version, 1, [])],
+      ] as const;
       await forEach(rows, async (bytes) => {
         const client = await t.connect();
         client.send(bytes);
@@ -193,13 +239,17 @@ export const subscribeCases: readonly Case[] = [
     title: "every options byte is judged: reserved bits, QoS 3 and Retain Handling 3 close",
     hardCase: ["subscriptions/14", "unnumbered/1"],
     async run(t) {
-      const rows = Array.from({ length: 256 }, (_, options) => [`options ${options.toString(16)}`, options] as const);
+      const rows = Array.from(
+        { length: 256 },
+        (_, options) => [`options ${options.toString(16)}`, options] as const,
+      );
       const legal = (options: number): boolean =>
         t.five ? (options & 3) < 3 && options >> 4 < 3 : options < 3;
       await forEach(rows, async (options) => {
         const client = await t.connect();
         client.send(subscribe(t.version, 1, [{ filter: t.topic(String(options)), options }]));
-        if (legal(options)) equal((await client.take("SUBACK")).reasonCodes, [options & 3], "codes of SUBACK");
+        if (legal(options))
+          equal((await client.take("SUBACK")).reasonCodes, [options & 3], "codes of SUBACK");
         else await client.closes(t.five ? [0x81, 0x82] : []);
         client.drop();
       });
@@ -225,7 +275,15 @@ export const subscribeCases: readonly Case[] = [
 
 export const unsubscribeCases: readonly Case[] = [
   {
-    ids: ["3.1.1 [MQTT-3.10.4-1]", "3.1.1 [MQTT-3.10.4-2]", "3.1.1 [MQTT-3.10.4-5]", "5.0 [MQTT-3.10.4-1]", "5.0 [MQTT-3.10.4-2]", "5.0 [MQTT-3.10.4-5]", "5.0 [MQTT-3.11.3-2]"], // prettier-ignore
+    ids: [
+      "3.1.1 [MQTT-3.10.4-1]",
+      "3.1.1 [MQTT-3.10.4-2]",
+      "3.1.1 [MQTT-3.10.4-5]",
+      "5.0 [MQTT-3.10.4-1]",
+      "5.0 [MQTT-3.10.4-2]",
+      "5.0 [MQTT-3.10.4-5]",
+      "5.0 [MQTT-3.11.3-2]",
+    ],
     versions: VERSIONS,
     title: "UNSUBSCRIBE compares filters literally, and UNSUBACK comes in any case",
     hardCase: "subscriptions/15",
@@ -251,7 +309,8 @@ export const unsubscribeCases: readonly Case[] = [
       await client.trySubscribe([0, 2].map((index) => ({ filter: topics[index] ?? "", qos: 1 })));
       const unsuback = await client.unsubscribe(...topics);
       equal(unsuback.reasonCodes, t.five ? [0, 0x11, 0] : [], "codes of UNSUBACK");
-      for (const topic of topics) equal((await copies(client, publisher, topic, 1)).length, 0, `copies on ${topic}`);
+      for (const topic of topics)
+        equal((await copies(client, publisher, topic, 1)).length, 0, `copies on ${topic}`);
       await client.silence("one UNSUBACK");
     },
   },

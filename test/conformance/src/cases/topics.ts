@@ -71,18 +71,63 @@ export const topicCases: readonly Case[] = [
     async run(t) {
       const topics = [`$${t.prefix}/a`, `${t.prefix}/a`];
       equal(await delivered(t, `$share/${t.prefix}/#`, topics), [topics[1]], "topics for $share/g/#");
-      equal(await delivered(t, `$share/${t.prefix}/$${t.prefix}/#`, topics), [topics[0]], "topics for $share/g/$x/#");
+      equal(
+        await delivered(t, `$share/${t.prefix}/$${t.prefix}/#`, topics),
+        [topics[0]],
+        "topics for $share/g/$x/#",
+      );
     },
   },
   {
-    ids: ["3.1.1 [MQTT-3.3.2-3]", "3.1.1 [MQTT-4.7.1-3]", "3.1.1 [MQTT-4.7.3-4]", "5.0 [MQTT-3.3.2-3]", "5.0 [MQTT-4.7.3-4]"], // prettier-ignore
+    ids: [
+      "3.1.1 [MQTT-3.3.2-3]",
+      "3.1.1 [MQTT-4.7.1-3]",
+      "3.1.1 [MQTT-4.7.3-4]",
+      "5.0 [MQTT-3.3.2-3]",
+      "5.0 [MQTT-4.7.3-4]",
+    ],
     versions: VERSIONS,
     title: "each filter gets exactly the topics that match it, level by level and byte by byte",
     hardCase: "subscriptions/10",
     async run(t) {
       const p = t.prefix;
-      const topics = ["", "/", "/a", "/a/", "/a//", "/a/b", "/a/b/c", "/A", "//a", "//", "/a b", "/\u00e9", "/e\u0301", "/\ufeffa", "/x/y/z"].map((rest) => p + rest); // prettier-ignore
-      const filters = ["", "/#", "/+", "/a/#", "/a/+", "/a", "/a/", "/+/+", "/+/b", "/+/b/#", "//#", "//+", "/A", "/\u00e9", "/\ufeffa", "/+/+/+", "/x/+/z", "/a//"].map((rest) => p + rest); // prettier-ignore
+      const topics = [
+        "",
+        "/",
+        "/a",
+        "/a/",
+        "/a//",
+        "/a/b",
+        "/a/b/c",
+        "/A",
+        "//a",
+        "//",
+        "/a b",
+        "/\u00e9",
+        "/e\u0301",
+        "/\ufeffa",
+        "/x/y/z",
+      ].map((rest) => p + rest);
+      const filters = [
+        "",
+        "/#",
+        "/+",
+        "/a/#",
+        "/a/+",
+        "/a",
+        "/a/",
+        "/+/+",
+        "/+/b",
+        "/+/b/#",
+        "//#",
+        "//+",
+        "/A",
+        "/\u00e9",
+        "/\ufeffa",
+        "/+/+/+",
+        "/x/+/z",
+        "/a//",
+      ].map((rest) => p + rest);
       await forEach(
         filters.map((filter) => [filter, filter] as const),
         async (filter) => {
@@ -106,10 +151,16 @@ export const topicCases: readonly Case[] = [
     async run(t) {
       const levels = ["a", "", "b"];
       const words = ["a", "", "+", "#"];
-      const topics = levels.flatMap((x) => levels.flatMap((y) => levels.map((z) => `${t.prefix}/${x}/${y}/${z}`)));
+      const topics = levels.flatMap((x) =>
+        levels.flatMap((y) => levels.map((z) => `${t.prefix}/${x}/${y}/${z}`)),
+      );
       const filters = words.flatMap((x) =>
-        words.flatMap((y) => (x === "#" ? [`${t.prefix}/#`] : [`${t.prefix}/${x}/${y}`, `${t.prefix}/${x}/${y === "#" ? "+" : y}/+`])),
-      ); // prettier-ignore
+        words.flatMap((y) =>
+          x === "#"
+            ? [`${t.prefix}/#`]
+            : [`${t.prefix}/${x}/${y}`, `${t.prefix}/${x}/${y === "#" ? "+" : y}/+`],
+        ),
+      );
       const subscriber = await t.connect();
       const publisher = await t.connect();
       for (const filter of new Set(filters)) {
@@ -118,7 +169,9 @@ export const topicCases: readonly Case[] = [
         await publisher.ping();
         await subscriber.ping();
         await subscriber.ping();
-        const seen = subscriber.wire.packets.splice(0).map((packet) => (packet.name === "PUBLISH" ? packet.topic : ""));
+        const seen = subscriber.wire.packets
+          .splice(0)
+          .map((packet) => (packet.name === "PUBLISH" ? packet.topic : ""));
         equal(seen.sort(), topics.filter((topic) => matches(filter, topic)).sort(), `topics for ${filter}`);
         await subscriber.unsubscribe(filter);
       }
@@ -137,12 +190,30 @@ export const topicCases: readonly Case[] = [
     },
   },
   {
-    ids: ["3.1.1 [MQTT-4.7.1-2]", "3.1.1 [MQTT-4.7.1-3]", "3.1.1 [MQTT-4.7.3-1]", "5.0 [MQTT-4.7.1-1]", "5.0 [MQTT-4.7.1-2]", "5.0 [MQTT-4.7.3-1]"], // prettier-ignore
+    ids: [
+      "3.1.1 [MQTT-4.7.1-2]",
+      "3.1.1 [MQTT-4.7.1-3]",
+      "3.1.1 [MQTT-4.7.3-1]",
+      "5.0 [MQTT-4.7.1-1]",
+      "5.0 [MQTT-4.7.1-2]",
+      "5.0 [MQTT-4.7.3-1]",
+    ],
     title: "filters with misplaced wildcards, or empty ones, never become subscriptions",
     hardCase: "subscriptions/11",
     async run(t) {
       const p = t.prefix;
-      const filters = [`${p}#`, `${p}/a#`, `${p}/#/a`, `#/${p}`, `${p}/##`, `${p}+`, `+${p}`, `${p}/a+/b`, `${p}/++`, ""];
+      const filters = [
+        `${p}#`,
+        `${p}/a#`,
+        `${p}/#/a`,
+        `#/${p}`,
+        `${p}/##`,
+        `${p}+`,
+        `+${p}`,
+        `${p}/a+/b`,
+        `${p}/++`,
+        "",
+      ];
       await forEach(
         filters.map((filter) => [JSON.stringify(filter), filter] as const),
         (filter) => notSubscribed(t, filter, [0x81, 0x82, 0x8f]),
@@ -154,7 +225,9 @@ export const topicCases: readonly Case[] = [
     title: "bad filters in UNSUBSCRIBE remove nothing: closed or answered",
     hardCase: "subscriptions/11",
     async run(t) {
-      const filters = [`${t.prefix}/a#`, `${t.prefix}/#/a`, `${t.prefix}/a+`].map((filter) => [filter, filter] as const);
+      const filters = [`${t.prefix}/a#`, `${t.prefix}/#/a`, `${t.prefix}/a+`].map(
+        (filter) => [filter, filter] as const,
+      );
       await forEach(filters, async (filter) => {
         const client = await t.connect();
         client.send(unsubscribe(t.version, 1, [filter]));
@@ -169,12 +242,30 @@ export const topicCases: readonly Case[] = [
     },
   },
   {
-    ids: ["3.1.1 [MQTT-3.3.2-2]", "3.1.1 [MQTT-4.7.1-1]", "3.1.1 [MQTT-4.7.3-1]", "3.1.1 [MQTT-4.7.3-2]", "5.0 [MQTT-3.3.2-2]", "5.0 [MQTT-4.7.0-1]", "5.0 [MQTT-4.7.3-1]", "5.0 [MQTT-4.7.3-2]"], // prettier-ignore
+    ids: [
+      "3.1.1 [MQTT-3.3.2-2]",
+      "3.1.1 [MQTT-4.7.1-1]",
+      "3.1.1 [MQTT-4.7.3-1]",
+      "3.1.1 [MQTT-4.7.3-2]",
+      "5.0 [MQTT-3.3.2-2]",
+      "5.0 [MQTT-4.7.0-1]",
+      "5.0 [MQTT-4.7.3-1]",
+      "5.0 [MQTT-4.7.3-2]",
+    ],
     title: "PUBLISH to a topic with wildcards, U+0000 or nothing in it closes, and nothing is routed",
     hardCase: ["subscriptions/12", "unnumbered/1"],
     async run(t) {
       const watcher = await t.subscriber(t.topic("#"), 1);
-      const topics = [t.topic("+"), t.topic("#"), t.topic("a+"), t.topic("a#b"), "+", "#", t.topic("a\0b"), ""];
+      const topics = [
+        t.topic("+"),
+        t.topic("#"),
+        t.topic("a+"),
+        t.topic("a#b"),
+        "+",
+        "#",
+        t.topic("a\0b"),
+        "",
+      ];
       await forEach(
         topics.map((topic) => [JSON.stringify(topic), topic] as const),
         async (topic) => {
@@ -192,7 +283,9 @@ export const topicCases: readonly Case[] = [
     hardCase: "subscriptions/12",
     async run(t) {
       const watcher = await t.subscriber(t.topic(), 1);
-      const rows = ["a/+", "a/#", "#", "a\0", Buffer.from("61ff", "hex")].map((topic) => [String(topic), topic] as const);
+      const rows = ["a/+", "a/#", "#", "a\0", Buffer.from("61ff", "hex")].map(
+        (topic) => [String(topic), topic] as const,
+      );
       await forEach(rows, async (responseTopic) => {
         const client = await t.connect();
         client.publishOnly({ topic: t.topic(), properties: { responseTopic } });
