@@ -34,7 +34,7 @@ import { PumpQueue } from "./sessions/pump-queue.ts";
 import type { Session } from "./sessions/session.ts";
 import { SessionTable } from "./sessions/session-table.ts";
 import { SubscriptionTable } from "./sessions/subscription-table.ts";
-import type { Subscription } from "./sessions/subscription.ts";
+import type { Subscription } from "./subscription.ts";
 import { Turn } from "./turn.ts";
 import type { ConnectionEnd } from "./wills.ts";
 

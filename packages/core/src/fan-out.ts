@@ -49,7 +49,7 @@ export class FanOut {
       offer(message, local, recipient);
       return;
     }
-    recipient.session.passOver(recipient);
+    recipient.session.passOver(recipient.stretches);
     if (local !== undefined) offer(message, local, recipient);
   }
 }
@@ -59,7 +59,7 @@ function offer(message: Message, wanted: Recipient, all: Recipient): void {
   const qos = lower(message.qos, wanted.qos);
   const retain = wanted.retainAsPublished && message.retain;
   if (qos === 0) wanted.session.offerQoS0(message, retain, wanted.identifiers);
-  else wanted.session.offer(message, qos, retain, wanted.identifiers, all);
+  else wanted.session.offer(message, qos, retain, wanted.identifiers, all.stretches);
 }
 
 function lower(published: QoS, granted: QoS): QoS {

@@ -37,5 +37,5 @@ export { Receiver } from "./qos/receiver.ts";
 export { Sender } from "./qos/sender.ts";
 export type { Delivery } from "./qos/sender.ts";
 export { MemoryStore } from "./stores/memory-store.ts";
-export type { Subscription } from "./sessions/subscription.ts";
+export type { Subscription } from "./subscription.ts";
 export * from "./topics/index.ts";

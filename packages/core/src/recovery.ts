@@ -9,7 +9,7 @@ import type { LogExtent } from "./ports/store.ts";
 import { StoreBatch } from "./ports/store.ts";
 import { readGroup } from "./sessions/group-record.ts";
 import type { LastingSession } from "./sessions/lasting-session.ts";
-import { type Place } from "./sessions/session.ts";
+import type { Place } from "./sessions/place.ts";
 import {
   type DeliveryRecord,
   readDelivery,
@@ -29,7 +29,7 @@ export class Recovery {
   readonly #sessions = new Map<number, LastingSession>();
   readonly #records = new Map<LastingSession, SessionRecord>();
   readonly #logsByFilter = new Map<string, Log>();
-  readonly #groups: SharedGroup[] = [];
+  readonly #groups = new Set<SharedGroup>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -133,7 +133,7 @@ export class Recovery {
     group.restore(log, next, nextBytes, fromSequence, openIndexes);
     this.#parts.subscriptions.restoreLog(log.topicFilter, log);
     this.#reaches(log, next);
-    this.#groups.push(group);
+    this.#groups.add(group);
   }
 
   #subscription(key: string, value: Uint8Array): void {
@@ -147,7 +147,7 @@ export class Recovery {
       cursor: this.#cursor(session, stretchId, record),
       group: this.#groupOf(record.subscription.topicFilter),
     };
-    if (record.isOpen) this.#parts.subscriptions.restore(stretch);
+    if (record.isOpen) this.#parts.subscriptions.restore(session, stretch);
     session.addStretch(stretch);
     if (stretchId === 0) session.inbox = stretch.cursor;
   }
@@ -155,7 +155,9 @@ export class Recovery {
   #groupOf(topicFilter: string): SharedGroup | undefined {
     const shared = parseSharedFilter(topicFilter);
     if (shared === undefined || shared === "invalid") return undefined;
-    return this.#parts.subscriptions.group(shared.shareName, shared.topicFilter);
+    const group = this.#parts.subscriptions.group(shared.shareName, shared.topicFilter);
+    this.#groups.add(group);
+    return group;
   }
 
   #cursor(session: LastingSession, stretchId: number, { cursor, subscription }: StretchRecord): Cursor | undefined {
@@ -199,20 +201,20 @@ export class Recovery {
   #run(session: LastingSession, run: DeliveryRecord["runs"][number]): void {
     const stretch = session.stretches.get(run.stretchId);
     if (stretch === undefined) throw new RangeError(`there is no subscription ${run.stretchId}`);
-    const cursor = stretch.cursor ?? this.#groupCursor(stretch);
+    const group = this.#groupOf(stretch.subscription.topicFilter);
+    const cursor = stretch.cursor ?? this.#groupCursor(group);
     if (cursor === undefined) throw new RangeError(`there is no log for subscription ${run.stretchId}`);
     for (let count = 0; count < run.count; count++) {
       const index = run.index + count;
-      const place: Place = { stretchId: run.stretchId, cursor, index, group: stretch.group };
+      const place: Place = { stretchId: run.stretchId, cursor, index, group };
       session.sender.restore(run.packetId + count, run.qos, place, run.isReleased);
-      stretch.group?.restoreGiven(index, session);
+      group?.restoreGiven(index, session);
       this.#reaches(cursor.log, index + 1);
     }
   }
 
   /** The group's cursor; a group that lost its last member has none on disk, but its log may still be needed. */
-  #groupCursor(stretch: Stretch): Cursor | undefined {
-    const { group } = stretch;
+  #groupCursor(group: SharedGroup | undefined): Cursor | undefined {
     if (group === undefined || group.cursor !== undefined) return group?.cursor;
     const log = this.#logsByFilter.get(group.topicFilter);
     if (log !== undefined) group.restore(log, log.endIndex, log.totalBytes, this.#parts.context.logs.nextSequence, []);

@@ -8,7 +8,7 @@ import { readEntry, writeEntry } from "./logs/entry.ts";
 import { Message } from "./message.ts";
 import type { StoreBatch } from "./ports/store.ts";
 import type { Replay, Session } from "./sessions/session.ts";
-import type { Subscription } from "./sessions/subscription.ts";
+import type { Subscription } from "./subscription.ts";
 import { type NameMatcher, NameTree } from "./topics/index.ts";
 import type { Stored } from "./turn.ts";
 

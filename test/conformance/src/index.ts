@@ -1,5 +1,8 @@
 export type { BrokerConfig, Case, ControlledBroker, Controls, Target } from "./case.ts";
 export type { Version } from "./build.ts";
 export { SkipError } from "./check.ts";
+export { coveredCount, markdown, problems, readSpec, type Spec, type Statement } from "./coverage.ts";
+export { type Packet, parse } from "./parse.ts";
 export { allCases } from "./registry.ts";
 export { type Result, type RunOptions, runConformance } from "./run.ts";
+export { matches } from "./cases/topics.ts";

@@ -162,7 +162,8 @@ export class Trial {
 
   #note(fields: ConnectFields): void {
     const ends = fields.cleanStart !== false && propertiesOf(fields).sessionExpiryInterval === undefined;
-    if (!ends && typeof fields.clientId === "string") this.forgetSession(fields.clientId, fields.version);
+    if (!ends && typeof fields.clientId === "string" && fields.clientId !== "")
+      this.forgetSession(fields.clientId, fields.version);
     if (fields.will?.retain === true) this.forgetRetained(fields.will.topic);
   }
 

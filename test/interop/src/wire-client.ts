@@ -36,7 +36,12 @@ export interface WireOptions {
   readonly will?: { readonly topicName: string; readonly payload: string; readonly qos: QoS; readonly willDelayInterval: number };
 }
 
-type PacketOf<Type extends PacketType> = Extract<Packet, { type: Type }>;
+/** The packets that may have this type: one interface stands for the four acknowledgements. */
+type PacketOf<Type extends PacketType, Each = Packet> = Each extends Packet
+  ? Type extends Each["type"]
+    ? Each
+    : never
+  : never;
 
 export class WireClient {
   readonly socket: Socket;

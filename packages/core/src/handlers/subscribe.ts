@@ -6,7 +6,7 @@ import type { Connection } from "../connection.ts";
 import type { Parts } from "../parts.ts";
 import type { SubscribeHook } from "../ports/hooks.ts";
 import type { Session } from "../sessions/session.ts";
-import type { Subscription } from "../sessions/subscription.ts";
+import type { Subscription } from "../subscription.ts";
 import { checkTopicFilter, isWildcardFilter, parseSharedFilter } from "../topics/index.ts";
 
 /** 3.1.1 section 3.9.3: the one failure code there is. */

@@ -3,10 +3,10 @@
 // that was acknowledged is lost by an UNSUBSCRIBE.
 
 import type { Limits } from "../limits.ts";
-import type { Subscription } from "../sessions/subscription.ts";
+import type { Subscription } from "../subscription.ts";
 import type { Block } from "./block.ts";
 import type { Entry } from "./entry.ts";
-import type { Log } from "./log.ts";
+import type { Log, LogReader } from "./log.ts";
 
 /** Who owns a cursor: a session, or a shared group. */
 export interface CursorOwner {
@@ -18,7 +18,7 @@ export interface CursorOwner {
   discarded(cursor: Cursor, messages: number): void;
 }
 
-export class Cursor {
+export class Cursor implements LogReader {
   /** Number within its owner; what is in flight refers to it. */
   readonly cursorId: number;
   readonly owner: CursorOwner;
@@ -109,6 +109,10 @@ export class Cursor {
   moveToEnd(): void {
     this.next = this.log.endIndex;
     this.nextBytes = this.log.totalBytes;
+  }
+
+  enforceLimit(limits: Limits): void {
+    this.owner.enforceLimit(limits);
   }
 
   /** Gives the stretch its end. */

@@ -9,11 +9,25 @@ import type { Message } from "../message.ts";
 import type { StoreBatch } from "../ports/store.ts";
 import type { Stored } from "../turn.ts";
 import { Block, BLOCK_BYTES } from "./block.ts";
-import type { Cursor } from "./cursor.ts";
 import { type Entry, NO_IDENTIFIERS } from "./entry.ts";
 
 /** Bytes of finished blocks that one log keeps in memory. */
 const RECENT_BYTES = 262_144;
+
+/** A reader of a log, as the log sees it. */
+export interface LogReader {
+  /** The lowest index that must stay in the log for it; `Infinity` when it needs nothing more. */
+  readonly low: number;
+  /** Index at which it stops reading; `Infinity` while it goes on. */
+  readonly end: number;
+  /** Bytes of all entries of the log before the one that it reads next. */
+  readonly nextBytes: number;
+  /** Entries, and bytes, that wait for it. */
+  readonly waiting: number;
+  readonly waitingBytes: number;
+  /** Cuts what waits for it, and for the other readers of its owner, to the limit. */
+  enforceLimit(limits: Limits): void;
+}
 
 /** What a log needs from the table of logs. */
 export interface LogHost {
@@ -26,7 +40,7 @@ export class Log implements Stored {
   readonly logId: number;
   /** The filter whose messages it holds; "" for a session's own log of retained messages. */
   readonly topicFilter: string;
-  readonly cursors: Set<Cursor> = new Set();
+  readonly cursors: Set<LogReader> = new Set();
   /** Index of the oldest entry that may still be stored. */
   firstIndex: number;
   /** Index that the next entry will get. */

@@ -3,7 +3,7 @@
 
 import type { Auth, Connect, QoS } from "@heirloom/codec";
 import type { Message } from "../message.ts";
-import type { Subscription } from "../sessions/subscription.ts";
+import type { Subscription } from "../subscription.ts";
 
 /** What hooks are told about a client. */
 export interface ClientInfo {

@@ -4,8 +4,9 @@
 import { ReasonCode } from "@heirloom/codec";
 import type { Message } from "../message.ts";
 import type { Delivery } from "../qos/sender.ts";
-import { type Place, Session } from "./session.ts";
-import type { Stretch } from "./stretch.ts";
+import type { Place } from "./place.ts";
+import { Session } from "./session.ts";
+import type { Shared } from "./subscriber.ts";
 
 export class CleanSession extends Session {
   override readonly isLasting = false;
@@ -23,9 +24,9 @@ export class CleanSession extends Session {
     qos: 1 | 2,
     retain: boolean,
     identifiers: readonly number[],
-    stretch: Stretch,
+    shared: Shared,
   ): void {
-    this.#offer(message, qos, retain, identifiers, stretch);
+    this.#offer(message, qos, retain, identifiers, shared);
   }
 
   override sendShared(message: Message, qos: 1 | 2, retain: boolean, identifiers: readonly number[], place: Place): void {
@@ -43,7 +44,7 @@ export class CleanSession extends Session {
     qos: 1 | 2,
     retain: boolean,
     identifiers: readonly number[],
-    shared: Stretch | undefined,
+    shared: Shared | undefined,
   ): void {
     const outlet = this.outlet;
     if (outlet === undefined) return;
@@ -117,7 +118,7 @@ export class CleanSession extends Session {
 }
 
 /** A QoS 1 message from a shared group is kept, so that another member can get it when this one goes. */
-function sharedPlace(shared: Stretch | undefined, qos: 1 | 2, message: Message): Place {
+function sharedPlace(shared: Shared | undefined, qos: 1 | 2, message: Message): Place {
   if (shared?.group === undefined || qos === 2) return undefined;
   return { stretchId: shared.stretchId, group: shared.group, message: message.own(), cursor: undefined };
 }

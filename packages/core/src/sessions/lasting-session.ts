@@ -14,11 +14,13 @@ import type { Delivery } from "../qos/sender.ts";
 import { topicMatchesFilter } from "../topics/index.ts";
 import { LogBacklog, type NextEntry } from "./log-backlog.ts";
 import type { Outlet } from "./outlet.ts";
-import type { Recipient } from "./recipient.ts";
-import { INBOX, type Place, Session } from "./session.ts";
-import { SessionState } from "./session-state.ts";
+import { INBOX, type Place } from "./place.ts";
+import { Session } from "./session.ts";
+import { SessionState, type StoredSession } from "./session-state.ts";
+import type { SessionRecord } from "./session-records.ts";
 import type { Stretch } from "./stretch.ts";
-import type { Subscription } from "./subscription.ts";
+import type { Matched } from "./subscriber.ts";
+import type { Subscription } from "../subscription.ts";
 import type { ClientInfo } from "../ports/hooks.ts";
 
 /** Bytes that are read at once to resend what is in flight. */
@@ -36,7 +38,7 @@ const INBOX_SUBSCRIPTION: Subscription = {
   subscriptionIdentifier: 0,
 };
 
-export class LastingSession extends Session implements CursorOwner {
+export class LastingSession extends Session implements CursorOwner, StoredSession {
   override readonly isLasting = true;
   /** Number that stands for the session in keys; given once, never used again. */
   readonly sessionId: number;
@@ -84,6 +86,25 @@ export class LastingSession extends Session implements CursorOwner {
     this.backlog.dropPages();
   }
 
+  // --- StoredSession ---------------------------------------------------------------------------------------------
+
+  record(): SessionRecord {
+    const { sessionId, expiryInterval, username, will } = this;
+    return {
+      sessionId,
+      expiryInterval,
+      endsAtMs: this.expiry.atMs,
+      isConnected: this.outlet !== undefined,
+      username,
+      will,
+      willDueAtMs: this.willDelay.atMs,
+    };
+  }
+
+  isOpen(stretch: Stretch): boolean {
+    return this.subscriptions.get(stretch.subscription.topicFilter) === stretch;
+  }
+
   // --- stretches -------------------------------------------------------------------------------------------------
 
   /** A number for a new stretch. */
@@ -109,7 +130,7 @@ export class LastingSession extends Session implements CursorOwner {
   /** Forgets a stretch whose subscription has ended when it was read and acknowledged to its end. */
   retireIfDone(stretch: Stretch): void {
     const { cursor, stretchId } = stretch;
-    if (stretchId === INBOX || this.subscriptions.get(stretch.subscription.topicFilter) === stretch) return;
+    if (stretchId === INBOX || this.isOpen(stretch)) return;
     if (cursor !== undefined ? !cursor.isDone : this.#isInFlight(stretchId)) return;
     this.stretches.delete(stretchId);
     this.state.stretchChanged(stretchId);
@@ -165,7 +186,7 @@ export class LastingSession extends Session implements CursorOwner {
     qos: 1 | 2,
     retain: boolean,
     identifiers: readonly number[],
-    recipient: Recipient,
+    matched: readonly Matched[],
   ): void {
     const outlet = this.outlet;
     if (!this.#isLive || outlet === undefined || this.sender.room <= 0 || outlet.isFull) {
@@ -179,7 +200,7 @@ export class LastingSession extends Session implements CursorOwner {
       return;
     }
     let place: Place;
-    for (const { cursor } of recipient.stretches) {
+    for (const { cursor } of matched) {
       if (cursor === undefined) continue;
       cursor.moveToEnd();
       place ??= { stretchId: cursor.cursorId, cursor, index: cursor.next - 1, group: undefined };
@@ -187,9 +208,9 @@ export class LastingSession extends Session implements CursorOwner {
     this.#send(message, qos, retain, identifiers, place);
   }
 
-  override passOver(recipient: Recipient): void {
+  override passOver(matched: readonly Matched[]): void {
     if (!this.#isLive) return;
-    for (const { cursor } of recipient.stretches) cursor?.moveToEnd();
+    for (const { cursor } of matched) cursor?.moveToEnd();
     this.state.deliveryChanged();
   }
 

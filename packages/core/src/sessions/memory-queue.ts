@@ -3,7 +3,7 @@
 
 import type { QoS } from "@heirloom/codec";
 import type { Message } from "../message.ts";
-import type { Stretch } from "./stretch.ts";
+import type { Shared } from "./subscriber.ts";
 
 export interface WaitingDelivery {
   /** Owns its bytes. */
@@ -13,7 +13,7 @@ export interface WaitingDelivery {
   readonly retain: boolean;
   readonly identifiers: readonly number[];
   /** The shared subscription that it came through. */
-  readonly shared: Stretch | undefined;
+  readonly shared: Shared | undefined;
 }
 
 export class MemoryQueue {

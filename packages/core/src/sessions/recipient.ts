@@ -3,11 +3,11 @@
 
 import type { QoS } from "@heirloom/codec";
 import { NO_IDENTIFIERS } from "../logs/entry.ts";
-import type { Session } from "./session.ts";
 import type { Stretch } from "./stretch.ts";
+import type { Subscriber } from "./subscriber.ts";
 
 export class Recipient {
-  readonly session: Session;
+  readonly session: Subscriber;
   readonly stretches: Stretch[] = [];
   qos: QoS = 0;
   retainAsPublished = false;
@@ -15,7 +15,7 @@ export class Recipient {
   /** Whether one of the subscriptions leaves out the client's own messages. */
   hasNoLocal = false;
 
-  constructor(session: Session) {
+  constructor(session: Subscriber) {
     this.session = session;
   }
 

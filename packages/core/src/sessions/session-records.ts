@@ -8,10 +8,9 @@ import type { Cursor } from "../logs/cursor.ts";
 import { Message } from "../message.ts";
 import type { Sender } from "../qos/sender.ts";
 import type { Will } from "../wills.ts";
-import type { LastingSession } from "./lasting-session.ts";
-import type { Place } from "./session.ts";
+import type { Place } from "./place.ts";
 import type { Stretch } from "./stretch.ts";
-import type { Subscription } from "./subscription.ts";
+import type { Subscription } from "../subscription.ts";
 
 const FORMAT = 1;
 const HAS_USERNAME = 0x01;
@@ -45,20 +44,20 @@ export interface SessionRecord {
   readonly willDueAtMs: number;
 }
 
-export function writeSession(session: LastingSession): Uint8Array {
+export function writeSession(session: SessionRecord): Uint8Array {
   const { will, username } = session;
   const writer = begin();
   writer.u32(session.sessionId);
   writer.u32(session.expiryInterval);
-  writeTime(writer, session.expiry.atMs);
+  writeTime(writer, session.endsAtMs);
   writer.u8(
     (username === undefined ? 0 : HAS_USERNAME) |
       (will === undefined ? 0 : HAS_WILL) |
-      (session.outlet === undefined ? 0 : IS_CONNECTED),
+      (session.isConnected ? IS_CONNECTED : 0),
   );
   if (username !== undefined) writer.string(username);
   if (will !== undefined) {
-    writeTime(writer, session.willDelay.atMs);
+    writeTime(writer, session.willDueAtMs);
     writeWill(writer, will);
   }
   return writer.take();
@@ -116,9 +115,7 @@ export interface StretchRecord {
   readonly isOpen: boolean;
 }
 
-export function writeStretch(stretch: Stretch): Uint8Array {
-  const { subscription, cursor } = stretch;
-  const isOpen = stretch.session.subscriptions.get(subscription.topicFilter) === stretch;
+export function writeStretch({ subscription, cursor }: Stretch, isOpen: boolean): Uint8Array {
   const writer = begin();
   writer.string(subscription.topicFilter);
   writer.u8(

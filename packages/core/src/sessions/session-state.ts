@@ -3,16 +3,34 @@
 
 import type { StoreBatch } from "../ports/store.ts";
 import type { Stored, Turn } from "../turn.ts";
-import type { LastingSession } from "./lasting-session.ts";
-import { writeDelivery, writeReceived, writeSession, writeStretch } from "./session-records.ts";
+import type { Cursor } from "../logs/cursor.ts";
+import type { Receiver } from "../qos/receiver.ts";
+import type { Sender } from "../qos/sender.ts";
+import type { Place } from "./place.ts";
+import { type SessionRecord, writeDelivery, writeReceived, writeSession, writeStretch } from "./session-records.ts";
+import type { Stretch } from "./stretch.ts";
 
 /** More moved cursors than this are written to their own records instead of the delivery record. */
 const MOVED_IN_DELIVERY = 16;
 
+/** A lasting session, as far as it is stored. */
+export interface StoredSession {
+  readonly clientId: string;
+  readonly sessionId: number;
+  readonly sender: Sender<Place>;
+  readonly receiver: Receiver;
+  readonly stretches: ReadonlyMap<number, Stretch>;
+  readonly backlog: { readonly cursors: ReadonlyMap<number, Cursor> };
+  /** The session itself, as it is now. */
+  record(): SessionRecord;
+  /** Whether the subscription of a stretch stands. */
+  isOpen(stretch: Stretch): boolean;
+}
+
 export class SessionState implements Stored {
   unsaved = false;
   readonly #turn: Turn;
-  readonly #session: LastingSession;
+  readonly #session: StoredSession;
   #isRecordChanged = false;
   #isReceivedChanged = false;
   #isDeliveryChanged = false;
@@ -21,7 +39,7 @@ export class SessionState implements Stored {
   #receivedBatch = 0;
   #isEnded = false;
 
-  constructor(turn: Turn, session: LastingSession) {
+  constructor(turn: Turn, session: StoredSession) {
     this.#turn = turn;
     this.#session = session;
   }
@@ -73,7 +91,7 @@ export class SessionState implements Stored {
       this.#delete(batch, key);
       return;
     }
-    if (this.#isRecordChanged) batch.put("session", session.clientId, writeSession(session));
+    if (this.#isRecordChanged) batch.put("session", session.clientId, writeSession(session.record()));
     if (this.#isReceivedChanged) {
       this.#receivedBatch = batchNumber;
       if (session.receiver.packetIds.size === 0) batch.delete("received", key);
@@ -106,7 +124,7 @@ export class SessionState implements Stored {
       return;
     }
     if (stretch.cursor !== undefined) stretch.cursor.recordNext = stretch.cursor.next;
-    batch.put("subscription", key, writeStretch(stretch));
+    batch.put("subscription", key, writeStretch(stretch, this.#session.isOpen(stretch)));
   }
 
   #delete(batch: StoreBatch, key: string): void {

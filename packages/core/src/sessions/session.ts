@@ -4,7 +4,6 @@
 import type { QoS } from "@heirloom/codec";
 import type { Context } from "../context.ts";
 import { Deadline } from "../deadlines.ts";
-import type { Cursor } from "../logs/cursor.ts";
 import type { Message } from "../message.ts";
 import type { ClientInfo } from "../ports/hooks.ts";
 import { Receiver } from "../qos/receiver.ts";
@@ -12,22 +11,10 @@ import { type Delivery, Sender } from "../qos/sender.ts";
 import type { Will } from "../wills.ts";
 import { MemoryQueue, type WaitingDelivery } from "./memory-queue.ts";
 import type { Outlet } from "./outlet.ts";
+import type { Place } from "./place.ts";
 import type { Pumpable } from "./pump-queue.ts";
-import type { Recipient } from "./recipient.ts";
-import type { SharedGroup } from "./shared-group.ts";
 import type { Stretch } from "./stretch.ts";
-
-/** Where a delivery in flight came from, so that it can be read, or given, again. */
-export type Place =
-  /** A log: the session's own cursor, or that of a shared group. */
-  | { readonly stretchId: number; readonly cursor: Cursor; readonly index: number; readonly group: SharedGroup | undefined }
-  /** A shared group without a log; the message is kept until it is acknowledged. */
-  | { readonly stretchId: number; readonly group: SharedGroup; readonly message: Message; readonly cursor: undefined }
-  /** Nowhere: the delivery ends with the connection. */
-  | undefined;
-
-/** Number of the stretch that stands for a session's own log of retained messages. */
-export const INBOX = 0;
+import type { Matched, Shared, Subscriber } from "./subscriber.ts";
 
 /** More to send than fits into one turn: retained messages for a new subscription. */
 export interface Replay {
@@ -36,9 +23,8 @@ export interface Replay {
   step(session: Session): "done" | "more" | "wait";
 }
 
-export abstract class Session implements Pumpable {
+export abstract class Session implements Pumpable, Subscriber {
   readonly clientId: string;
-  /** Whether it outlives its connection: Session Expiry above 0, or clean session 0. */
   abstract readonly isLasting: boolean;
   readonly subscriptions: Map<string, Stretch> = new Map();
   readonly sender: Sender<Place> = new Sender();
@@ -84,36 +70,33 @@ export abstract class Session implements Pumpable {
     this.sender.disconnect();
   }
 
-  /**
-   * Hands over a message of QoS 1 or 2 that was just published and matched. `recipient` has all subscriptions that
-   * match, also those that leave it out by No Local; `qos`, `retain` and `identifiers` are those of the delivery.
-   */
   abstract offer(
     message: Message,
     qos: 1 | 2,
     retain: boolean,
     identifiers: readonly number[],
-    recipient: Recipient,
+    matched: readonly Matched[],
   ): void;
 
-  /** A message was published that matched and that the session is not to get: its own, with No Local. */
-  abstract passOver(recipient: Recipient): void;
+  abstract passOver(matched: readonly Matched[]): void;
 
-  /** Takes a message of a shared group without a log; it waits if there is no room. Only clean sessions are members there. */
-  abstract offerShared(message: Message, qos: 1 | 2, retain: boolean, identifiers: readonly number[], stretch: Stretch): void;
+  abstract offerShared(
+    message: Message,
+    qos: 1 | 2,
+    retain: boolean,
+    identifiers: readonly number[],
+    shared: Shared,
+  ): void;
 
-  /** Takes a message from a shared group. There must be room. `place` says where it can be read, or given, again. */
   abstract sendShared(message: Message, qos: 1 | 2, retain: boolean, identifiers: readonly number[], place: Place): void;
 
   /** Takes a retained message for a new subscription. Returns false when it should come again later. */
   abstract offerRetained(message: Message, qos: 1 | 2, identifiers: readonly number[]): boolean;
 
-  /** Whether a message given through a shared group could be sent now. */
   get hasRoom(): boolean {
     return this.outlet !== undefined && this.sender.room > 0 && !this.outlet.isFull && !this.sender.isResending;
   }
 
-  /** Sends QoS 0, or lets it wait for a delivery hook. */
   offerQoS0(message: Message, retain: boolean, identifiers: readonly number[]): void {
     if (this.outlet === undefined) return;
     if (this.context.hooks.deliver === undefined) {

@@ -16,9 +16,10 @@ import type { Stored } from "../turn.ts";
 import { readPage } from "./log-backlog.ts";
 import type { Pumpable } from "./pump-queue.ts";
 import { writeGroup } from "./group-record.ts";
-import type { Place, Session } from "./session.ts";
-import type { Stretch } from "./stretch.ts";
-import type { Subscription } from "./subscription.ts";
+import type { Place } from "./place.ts";
+import type { Stretch, StretchGroup } from "./stretch.ts";
+import type { Subscriber } from "./subscriber.ts";
+import type { Subscription } from "../subscription.ts";
 
 /** Stands for the group's cursor among cursors; groups have one each. */
 const GROUP_CURSOR = 0;
@@ -33,7 +34,7 @@ const GROUP_SUBSCRIPTION: Subscription = {
   subscriptionIdentifier: 0,
 };
 
-export class SharedGroup implements CursorOwner, Pumpable, Stored {
+export class SharedGroup implements CursorOwner, Pumpable, StretchGroup, Stored {
   readonly shareName: string;
   /** Without `$share/name/`. */
   readonly topicFilter: string;
@@ -44,7 +45,7 @@ export class SharedGroup implements CursorOwner, Pumpable, Stored {
   readonly #members: Stretch[] = [];
   #turn = 0;
   /** Indexes given to a member and not yet acknowledged, with that member. */
-  readonly #given = new Map<number, Session>();
+  readonly #given = new Map<number, Subscriber>();
   /** Indexes that came back, to be given again. */
   #returned: number[] = [];
   /** Messages that came back, when there is no log. Bounded by what members had in flight or queued. */
@@ -106,7 +107,7 @@ export class SharedGroup implements CursorOwner, Pumpable, Stored {
   }
 
   /** A member took this entry up again after a restart. */
-  restoreGiven(index: number, session: Session): void {
+  restoreGiven(index: number, session: Subscriber): void {
     this.#given.set(index, session);
     this.#returned = this.#returned.filter((returned) => returned !== index);
   }

@@ -9,8 +9,9 @@ import { LastingSession } from "./lasting-session.ts";
 import { Recipient } from "./recipient.ts";
 import type { Session } from "./session.ts";
 import { SharedGroup } from "./shared-group.ts";
-import type { Stretch } from "./stretch.ts";
-import type { Subscription } from "./subscription.ts";
+import type { Stretch, StretchGroup } from "./stretch.ts";
+import type { Subscriber } from "./subscriber.ts";
+import type { Subscription } from "../subscription.ts";
 
 /** Everything that one topic filter leads to. */
 interface FilterEntry {
@@ -56,7 +57,7 @@ export class SubscriptionTable {
   }
 
   #match(topicName: string): Match {
-    const bySession = new Map<Session, Recipient>();
+    const bySession = new Map<Subscriber, Recipient>();
     const logs: Log[] = [];
     const groups: SharedGroup[] = [];
     this.#tree.match(topicName, (entry) => {
@@ -114,28 +115,23 @@ export class SubscriptionTable {
 
   /** The session is over: everything it subscribed to ends, and what it had in flight goes back to shared groups. */
   ended(session: Session): void {
-    const groups = new Set<SharedGroup>();
-    for (const delivery of session.sender.inFlight()) {
-      delivery.ref?.group?.ended(delivery.ref, delivery.qos);
-      if (delivery.ref?.group !== undefined) groups.add(delivery.ref.group);
-    }
+    for (const delivery of session.sender.inFlight()) delivery.ref?.group?.ended(delivery.ref, delivery.qos);
     session.sender.clear();
     for (const stretch of [...session.subscriptions.values()]) this.#end(session, stretch);
-    for (const group of groups) this.dissolveIfEmpty(group);
   }
 
   // --- restart ---------------------------------------------------------------------------------------------------
 
   /** Takes up a subscription that stands. */
-  restore(stretch: Stretch): void {
-    const { session, subscription } = stretch;
+  restore(session: Session, stretch: Stretch): void {
+    const { subscription } = stretch;
     session.subscriptions.set(subscription.topicFilter, stretch);
     const shared = parseSharedFilter(subscription.topicFilter);
     const entry = this.#entry(typeof shared === "object" ? shared.topicFilter : subscription.topicFilter);
     entry.count++;
     this.#context.counters.subscriptions++;
     if (stretch.cursor !== undefined) entry.log = stretch.cursor.log;
-    stretch.group?.add(stretch);
+    if (stretch.group !== undefined) this.#groupOf(stretch.group).add(stretch);
   }
 
   /** The group of a shared filter; made when there is none. */
@@ -147,6 +143,10 @@ export class SubscriptionTable {
       entry.groups.set(shareName, group);
     }
     return group;
+  }
+
+  #groupOf({ shareName, topicFilter }: StretchGroup): SharedGroup {
+    return this.group(shareName, topicFilter);
   }
 
   /** The log of a filter, after a restart. */
@@ -206,8 +206,9 @@ export class SubscriptionTable {
     this.#context.counters.subscriptions--;
     if (session instanceof LastingSession) session.endStretch(stretch, this.#context.logs.nextSequence);
     if (group !== undefined) {
-      group.remove(stretch);
-      this.dissolveIfEmpty(group);
+      const members = this.#groupOf(group);
+      members.remove(stretch);
+      this.dissolveIfEmpty(members);
     }
     this.#removeIfUnused(entry);
     this.#cache.clear();

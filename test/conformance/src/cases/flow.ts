@@ -2,7 +2,7 @@
 import { publish } from "../build.ts";
 import type { Case } from "../case.ts";
 import type { Client } from "../client.ts";
-import { equal, truthy } from "../check.ts";
+import { equal, oneOf, truthy } from "../check.ts";
 import type { Properties } from "../properties.ts";
 import type { Trial } from "../trial.ts";
 
@@ -75,11 +75,7 @@ export const flowCases: readonly Case[] = [
       await subscriber.subscribe(t.topic("zero"), 0);
       await publisher.publish(t.topic("zero"), "flows");
       await subscriber.delivery({ payload: "flows", qos: 0 });
-      equal(
-        await subscriber.publish(t.topic("own"), "x", { qos: 1 }),
-        0x10,
-        "Reason Code of PUBACK without subscribers",
-      );
+      oneOf(await subscriber.publish(t.topic("own"), "x", { qos: 1 }), [0, 0x10], "Reason Code of PUBACK");
       await subscriber.acknowledge(first);
       for (let index = 1; index < 20; index += 1) await subscriber.receive({ payload: `n${index}` });
       await subscriber.silence();

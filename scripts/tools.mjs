@@ -1,0 +1,41 @@
+// Programs that some tests need and npm does not bring: other brokers, clients, a browser.
+// Installs what is missing from Debian when it may. Otherwise those tests skip and say so, and with CI=true the run fails.
+
+import { spawnSync } from "node:child_process";
+import { say } from "./ensure.mjs";
+
+/** `usedBy` is a part of the path of the tests that need it; `probe` ends with 0 when it is there. */
+const TOOLS = [
+  { debian: "mosquitto-clients", usedBy: "test/interop", probe: ["mosquitto_pub", "--version"] },
+  { debian: "mosquitto", usedBy: "test/interop", probe: ["mosquitto", "-h"] },
+  { debian: "python3-paho-mqtt", usedBy: "test/interop", probe: ["/usr/bin/python3", "-c", "import paho.mqtt"] },
+  { debian: "chromium", usedBy: "test/interop", probe: ["chromium", "--version"] },
+  { debian: "nats-server", usedBy: "packages/store-jetstream", probe: ["nats-server", "--version"] },
+];
+
+/** @returns false when a tool is missing where none may be: with CI=true. */
+export function ensureTools(files) {
+  const needed = TOOLS.filter(({ usedBy }) => files.some((file) => file.startsWith(usedBy)));
+  let missing = needed.filter(isMissing);
+  if (missing.length > 0 && process.getuid?.() === 0) {
+    install(missing.map(({ debian }) => debian));
+    missing = missing.filter(isMissing);
+  }
+  if (missing.length === 0) return true;
+  say(`not installed, tests skip: ${missing.map(({ debian }) => debian).join(", ")}`);
+  return process.env.CI !== "true";
+}
+
+function isMissing({ probe: [command, ...args] }) {
+  const { error, status } = spawnSync(command, args, { stdio: "ignore" });
+  return error !== undefined || status === 127 || (command.includes("python") && status !== 0);
+}
+
+function install(packages) {
+  say(`installing ${packages.join(", ")} (apt-get)`);
+  const options = { stdio: "ignore", env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } };
+  const apt = (...args) => spawnSync("apt-get", ["-qq", ...args], options).status === 0;
+  const add = () => apt("install", "-y", "--no-install-recommends", ...packages);
+  // The list of packages may be absent or old.
+  if (!add() && apt("update")) add();
+}
