@@ -3,6 +3,9 @@
 import { relative } from "node:path";
 import { inspect } from "node:util";
 
+/** What Node counts itself at the end. */
+const SUM = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/;
+
 /** A reporter of node:test: events in, text out. */
 export default async function* report(events) {
   const titles = [];
@@ -16,7 +19,7 @@ export default async function* report(events) {
   for await (const { type, data } of events) {
     if (type === "test:start") titles[data.nesting] = data.name;
     if (type === "test:stderr" || type === "test:stdout") yield data.message;
-    if (type === "test:diagnostic" && data.message.startsWith("Warning:")) yield `${data.message}\n`;
+    if (type === "test:diagnostic" && !SUM.test(data.message)) yield `${data.message}\n`;
     if (type !== "test:pass" && type !== "test:fail") continue;
     if (data.file !== undefined && data.file !== file) {
       if (file !== undefined && inFile > 0) yield fileLine();
@@ -48,15 +51,20 @@ function isOnlySum({ details }) {
 
 function failureText(title, { file, line, details: { error } }) {
   const place = file === undefined ? "" : ` (${relative(process.cwd(), file)}:${line ?? 1})`;
-  const cause = error?.cause ?? error;
-  const text = typeof cause === "string" ? cause : inspect(cause, { depth: 4 });
+  const text = textOf(error?.cause ?? error);
   const end = error?.exitCode === undefined ? "" : `, exit code ${error.exitCode ?? error.signal}`;
   return `\nFAILED ${title}${place}\n${indent(withoutNode(text))}${end}\n\n`;
 }
 
+function textOf(error) {
+  if (typeof error === "string") return error;
+  // Its text has the difference already.
+  return error?.code === "ERR_ASSERTION" ? error.stack : inspect(error, { depth: 4 });
+}
+
 /** Lines of the stack that are Node's own tell nothing. */
 function withoutNode(text) {
-  return text.replace(/^ +at .*\(?node:.*\n/gm, "");
+  return text.replace(/\n +at .*\(?node:.*/g, "");
 }
 
 function indent(text) {

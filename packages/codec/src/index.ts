@@ -32,6 +32,6 @@ export type { Properties, UserProperties } from "./properties.ts";
 export { packetName, PacketType } from "./protocol.ts";
 export type { ProtocolVersion, QoS, Side } from "./protocol.ts";
 export { connectReturnCode, ConnectReturnCode, ReasonCode, reasonCodeName } from "./reason-codes.ts";
-export { decodeUtf8 } from "./text.ts";
+export { decodeUtf8, packBytes, unpackBytes } from "./text.ts";
 export { scanUtf8, utf8Length } from "./utf8.ts";
 export { Writer } from "./writer.ts";

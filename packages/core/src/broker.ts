@@ -107,8 +107,10 @@ export class Broker implements ConnectionHost {
 
   #makeParts(): Parts {
     const context = this.#context;
-    const subscriptions = new SubscriptionTable(context);
-    const retained = new RetainedMessages(context);
+    const [a = 0, b = 0, c = 0, d = 0] = context.world.randomBytes(4);
+    const hashSeed = ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
+    const subscriptions = new SubscriptionTable(context, hashSeed);
+    const retained = new RetainedMessages(context, hashSeed);
     const sessions = new SessionTable(context, subscriptions, (message, session) => this.#publishWill(message, session));
     return {
       context,

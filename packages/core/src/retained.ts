@@ -1,11 +1,12 @@
 // Retained messages: one per topic, in memory and on disk, given to new subscribers a few at a time.
-// MQTT 5.0 sections 3.3.1.3 and 3.8.4; 3.1.1 sections 3.3.1.3 and 3.8.4.
+// In memory each is one string of packed bytes, the same that stand on disk: a million of them must not cost a million
+// objects. MQTT 5.0 sections 3.3.1.3 and 3.8.4; 3.1.1 sections 3.3.1.3 and 3.8.4.
 
-import { Writer } from "@heirloom/codec";
+import { packBytes, unpackBytes, Writer } from "@heirloom/codec";
 import type { Context } from "./context.ts";
 import { Deadline } from "./deadlines.ts";
 import { readEntry, writeEntry } from "./logs/entry.ts";
-import { Message } from "./message.ts";
+import type { Message } from "./message.ts";
 import type { StoreBatch } from "./ports/store.ts";
 import type { Replay, Session } from "./sessions/session.ts";
 import type { Subscription } from "./subscription.ts";
@@ -15,13 +16,14 @@ import type { Stored } from "./turn.ts";
 export class RetainedMessages implements Stored {
   unsaved = false;
   readonly #context: Context;
-  readonly #tree = new NameTree<Message>();
+  readonly #tree: NameTree<string>;
   /** Only messages with an expiry have one. */
   readonly #expiries = new Map<string, Deadline>();
   #changed = new Set<string>();
 
-  constructor(context: Context) {
+  constructor(context: Context, hashSeed: number) {
     this.#context = context;
+    this.#tree = new NameTree(hashSeed);
   }
 
   get size(): number {
@@ -34,24 +36,22 @@ export class RetainedMessages implements Stored {
   }
 
   get(topicName: string): Message | undefined {
-    return this.#tree.get(topicName);
+    const packed = this.#tree.get(topicName);
+    return packed === undefined ? undefined : unpack(packed).own();
   }
 
   /** Takes a message with RETAIN 1: keeps it, or deletes what the topic has when its payload is empty. */
   set(message: Message): void {
     const { topicName } = message;
-    if (message.payloadLength === 0) {
-      if (this.#tree.get(topicName) !== undefined) this.#delete(topicName);
-      return;
-    }
-    // A copy of its own: the original goes on its way with the bytes it came in.
-    this.#keep(message.copy());
-    this.#change(topicName);
+    if (message.payloadLength > 0) this.#keep(topicName, pack(message), message.expiresAtMs);
+    else if (this.#tree.get(topicName) === undefined) return;
+    else this.#forget(topicName);
+    this.#changed.add(topicName);
+    this.#context.turn.save(this);
   }
 
-  #keep(message: Message): void {
-    const { topicName, expiresAtMs } = message;
-    this.#tree.set(topicName, message);
+  #keep(topicName: string, packed: string, expiresAtMs: number): void {
+    this.#tree.set(topicName, packed);
     this.#context.counters.retained = this.#tree.size;
     this.#clearExpiry(topicName);
     if (expiresAtMs === Infinity) return;
@@ -60,17 +60,17 @@ export class RetainedMessages implements Stored {
     this.#context.deadlines.set(deadline, expiresAtMs);
   }
 
-  #delete(topicName: string): void {
+  #forget(topicName: string): void {
     this.#tree.delete(topicName);
     this.#context.counters.retained = this.#tree.size;
     this.#clearExpiry(topicName);
-    this.#change(topicName);
   }
 
   #expired(topicName: string): void {
-    this.#expiries.delete(topicName);
     this.#context.counters.retainedExpired++;
-    this.#delete(topicName);
+    this.#forget(topicName);
+    this.#changed.add(topicName);
+    this.#context.turn.save(this);
   }
 
   #clearExpiry(topicName: string): void {
@@ -80,23 +80,19 @@ export class RetainedMessages implements Stored {
     this.#expiries.delete(topicName);
   }
 
-  #change(topicName: string): void {
-    this.#changed.add(topicName);
-    this.#context.turn.save(this);
-  }
-
   save(batch: StoreBatch): void {
     for (const topicName of this.#changed) {
-      const message = this.#tree.get(topicName);
-      if (message === undefined) batch.delete("retained", topicName);
-      else batch.put("retained", topicName, writeRetained(message));
+      const packed = this.#tree.get(topicName);
+      if (packed === undefined) batch.delete("retained", topicName);
+      else batch.put("retained", topicName, unpackBytes(packed));
     }
     this.#changed = new Set();
   }
 
   /** Takes up a message after a restart. */
   restore(value: Uint8Array): void {
-    this.#keep(readEntry(value, 0).message.copy());
+    const { message } = readEntry(value, 0);
+    this.#keep(message.topicName, packBytes(value), message.expiresAtMs);
   }
 
   /** Gives what matches a new subscription to its session, in steps. */
@@ -105,25 +101,37 @@ export class RetainedMessages implements Stored {
   }
 }
 
-/** The stored form of a retained message is that of an entry of a log. */
-function writeRetained(message: Message): Uint8Array {
-  const writer = new Writer();
-  writeEntry(writer, message, 0, [], true);
-  return writer.take();
+const scratch = new Writer();
+
+/** The form of an entry of a log. */
+function pack(message: Message): string {
+  scratch.reset();
+  writeEntry(scratch, message, 0, [], true);
+  return packBytes(scratch.bytes.subarray(0, scratch.length));
+}
+
+let unpacked = new Uint8Array(4_096);
+
+/** The message's bytes stay only until the next call: `own()` it to keep it. */
+function unpack(packed: string): Message {
+  if (packed.length > unpacked.length) unpacked = new Uint8Array(packed.length * 2);
+  return readEntry(unpackBytes(packed, unpacked), 0).message;
 }
 
 /** Messages that one step gives at most, so that a wildcard over a million topics does not stop the broker. */
 const STEP_MESSAGES = 256;
+/** Nodes of the tree that one step visits at most when few match. */
+const STEP_VISITS = 4_096;
 
 class RetainedReplay implements Replay {
   readonly topicFilter: string;
   readonly #context: Context;
-  readonly #matcher: NameMatcher<Message>;
+  readonly #matcher: NameMatcher<string>;
   readonly #subscription: Subscription;
   readonly #identifiers: readonly number[];
   #held: Message | undefined;
 
-  constructor(context: Context, matcher: NameMatcher<Message>, subscription: Subscription) {
+  constructor(context: Context, matcher: NameMatcher<string>, subscription: Subscription) {
     this.#context = context;
     this.#matcher = matcher;
     this.#subscription = subscription;
@@ -132,21 +140,32 @@ class RetainedReplay implements Replay {
     this.#identifiers = subscriptionIdentifier === 0 ? [] : [subscriptionIdentifier];
   }
 
-  step(session: Session): "done" | "more" | "wait" {
+  step(session: Session): "done" | "more" | "later" | "wait" {
     for (let count = 0; count < STEP_MESSAGES; count++) {
       if (session.outlet === undefined || session.outlet.isFull) return "wait";
-      const message = this.#held ?? this.#matcher.next();
-      this.#held = undefined;
-      if (message === undefined) return "done";
+      const message = this.#next();
+      if (message === undefined) return this.#matcher.done ? "done" : "later";
       if (message.expiresAtMs <= this.#context.turn.nowMs) continue;
       const qos = message.qos < this.#subscription.qos ? message.qos : this.#subscription.qos;
       if (qos === 0) {
         session.offerQoS0(message, true, this.#identifiers);
       } else if (!session.offerRetained(message, qos, this.#identifiers)) {
-        this.#held = message;
+        this.#held = message.own();
         return "wait";
       }
     }
     return "more";
+  }
+
+  close(): void {
+    this.#matcher.close();
+  }
+
+  #next(): Message | undefined {
+    const held = this.#held;
+    this.#held = undefined;
+    if (held !== undefined) return held;
+    const packed = this.#matcher.next(STEP_VISITS);
+    return packed === undefined ? undefined : unpack(packed);
   }
 }

@@ -5,4 +5,4 @@ export { coveredCount, markdown, problems, readSpec, type Spec, type Statement }
 export { type Packet, parse } from "./parse.ts";
 export { allCases } from "./registry.ts";
 export { type Result, type RunOptions, runConformance } from "./run.ts";
-export { matches } from "./cases/topics.ts";
+export { matches } from "./matches.ts";

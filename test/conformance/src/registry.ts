@@ -22,6 +22,7 @@ import { authCases } from "./cases/auth.ts";
 import { webSocketCases } from "./cases/websocket.ts";
 import { limitCases } from "./cases/limits.ts";
 import { restartCases } from "./cases/restart.ts";
+import { combinationCases } from "./cases/combinations.ts";
 export const allCases: readonly Case[] = [
   ...connectCases,
   ...connackCases,
@@ -45,6 +46,7 @@ export const allCases: readonly Case[] = [
   ...disconnectCases,
   ...authCases,
   ...webSocketCases,
+  ...combinationCases,
   ...limitCases,
   ...restartCases,
 ];

@@ -1,89 +1,60 @@
-// Runs the real server as a process of its own, on loopback and free ports: starts it, says where it listens, kills it.
-// Knows nothing of MQTT.
+// The real server as a process of its own, on loopback and free ports. Knows nothing of MQTT.
 
-import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { type Command, Program, type ProgramEnd } from "./program.ts";
 
 /** The built command line, as `heirloom` would run it. */
-export const MAIN: string = fileURLToPath(new URL("../../../../packages/heirloom/dist/cli/main.js", import.meta.url));
-
-/** Milliseconds. A server that does not listen by then is taken to hang. */
-const START_LIMIT_MS = 30_000;
-/** Milliseconds between SIGTERM and the loss of patience. */
-const STOP_LIMIT_MS = 10_000;
-
-/** A program with its arguments. */
-export type Command = readonly [program: string, ...args: string[]];
+const MAIN = fileURLToPath(new URL("../../../../packages/heirloom/dist/cli/main.js", import.meta.url));
 
 export interface ServerOptions {
-  /** The data directory. */
+  /** The data directory; absent = the server's default. */
   readonly data?: string;
-  /** More arguments, such as `--config`. */
+  /** More arguments. With `--config` the file says where to listen. */
   readonly args?: readonly string[];
   /** What is run with the arguments; default: the built server. */
   readonly command?: Command;
   readonly cwd?: string;
   /** Added to the environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Milliseconds until it listens. */
   readonly startLimitMs?: number;
 }
 
-/** How a process ended: by itself with a code, or by a signal. */
-export interface ProcessEnd {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-}
-
-/** A server process. Whoever starts one ends it with `kill` or `stop`. */
+/** A server that listens. Whoever starts one ends it with `kill` or `stop`. */
 export class ServerProcess {
-  readonly pid: number;
-  /** Everything it has printed so far, on both outputs. */
-  output = "";
-  /** Resolves when the process is gone. */
-  readonly ended: Promise<ProcessEnd>;
-  readonly #child: ChildProcess;
+  readonly #program: Program;
 
-  private constructor(options: ServerOptions) {
-    const [program, ...before] = options.command ?? [process.execPath, MAIN];
-    const data = options.data === undefined ? [] : ["--data", options.data];
-    const listeners = options.args?.includes("--config") === true ? [] : ["--port", "0", "--ws-port", "0"];
-    this.#child = spawn(program, [...before, ...listeners, ...data, ...(options.args ?? [])], {
-      cwd: options.cwd,
-      env: { ...process.env, ...options.env },
-      stdio: ["ignore", "pipe", "pipe"],
-      // A group of its own, so that a server behind `npm start` is reached too.
-      detached: true,
-    });
-    const { pid, stdout, stderr } = this.#child;
-    if (pid === undefined || stdout === null || stderr === null) throw new Error(`cannot run ${program}`);
-    this.pid = pid;
-    for (const stream of [stdout, stderr]) {
-      stream.setEncoding("utf8").on("data", (text: string) => (this.output += text));
-    }
-    this.ended = new Promise((resolve) => {
-      this.#child.once("close", (code, signal) => resolve({ code, signal }));
-    });
+  private constructor(program: Program) {
+    this.#program = program;
   }
 
   /** Starts a server and waits until it listens. @throws Error with its output when it ends or hangs instead. */
   static async start(options: ServerOptions): Promise<ServerProcess> {
-    const server = new ServerProcess(options);
-    const limitMs = options.startLimitMs ?? START_LIMIT_MS;
-    const listening = server.#printed("storing in");
-    const outcome = await within(limitMs, Promise.race([listening, server.ended]));
-    if (outcome === "printed") return server;
-    await server.kill();
-    const what = outcome === undefined ? `did not listen within ${limitMs} ms` : `ended with ${outcome.code}`;
-    throw new Error(`the server ${what}; it printed:\n${server.output}`);
+    const program = launch(options);
+    // Printed behind the listeners.
+    await program.printed("storing in", options.startLimitMs);
+    return new ServerProcess(program);
   }
 
   /** Starts a server that is expected to end by itself. */
-  static async runToEnd(options: ServerOptions): Promise<ProcessEnd & { output: string }> {
-    const server = new ServerProcess(options);
-    const outcome = await within(START_LIMIT_MS, server.ended);
-    if (outcome !== undefined) return { ...outcome, output: server.output };
-    await server.kill();
-    throw new Error(`the server did not end; it printed:\n${server.output}`);
+  static async startInVain(options: ServerOptions): Promise<ProgramEnd & { readonly output: string }> {
+    const program = launch(options);
+    const end = await program.end();
+    return { ...end, output: program.output };
+  }
+
+  get pid(): number {
+    return this.#program.pid;
+  }
+
+  /** Everything it has printed so far. */
+  get output(): string {
+    return this.#program.output;
+  }
+
+  /** Resolves when the process is gone. */
+  get ended(): Promise<ProgramEnd> {
+    return this.#program.ended;
   }
 
   /** The TCP port. */
@@ -102,51 +73,35 @@ export class ServerProcess {
     return Number(found);
   }
 
-  /** Ends it as a power cut would: SIGKILL, to its whole group. Resolves when it is gone. */
-  async kill(): Promise<void> {
-    this.signal("SIGKILL");
-    await this.ended;
+  /** Ends it as a power cut would. Resolves when it is gone. */
+  kill(): Promise<void> {
+    return this.#program.kill();
   }
 
   /** Ends it in order. @throws Error when it does not end. */
-  async stop(): Promise<ProcessEnd> {
-    this.signal("SIGTERM");
-    const end = await within(STOP_LIMIT_MS, this.ended);
-    if (end !== undefined) return end;
-    await this.kill();
-    throw new Error(`the server did not stop; it printed:\n${this.output}`);
+  stop(): Promise<ProgramEnd> {
+    this.#program.signal("SIGTERM");
+    return this.#program.end();
   }
 
-  /** Sends a signal to the process and those that it started. Nothing happens when they are gone. */
+  /** Waits until it ends by itself. @throws Error when it does not. */
+  end(): Promise<ProgramEnd> {
+    return this.#program.end();
+  }
+
   signal(signal: NodeJS.Signals): void {
-    try {
-      process.kill(-this.pid, signal);
-    } catch {
-      // All of them have ended.
-    }
+    this.#program.signal(signal);
   }
 
-  /** Resolves when the output contains `text`. */
-  #printed(text: string): Promise<"printed"> {
-    return new Promise((resolve) => {
-      const look = (): void => {
-        if (this.output.includes(text)) resolve("printed");
-      };
-      this.#child.stdout?.on("data", look);
-      look();
-    });
+  /** Waits until it has printed `text`. @throws Error when it does not. */
+  printed(text: string): Promise<void> {
+    return this.#program.printed(text);
   }
 }
 
-/** What `promise` resolves to, or undefined when that takes longer than `limitMs`. */
-export async function within<Value>(limitMs: number, promise: Promise<Value>): Promise<Value | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), limitMs);
-  });
-  try {
-    return await Promise.race([promise, limit]);
-  } finally {
-    clearTimeout(timer);
-  }
+function launch(options: ServerOptions): Program {
+  const { command = [process.execPath, MAIN], args = [], data } = options;
+  const listeners = args.includes("--config") ? [] : ["--port", "0", "--ws-port", "0"];
+  const directory = data === undefined ? [] : ["--data", data];
+  return new Program([...command, ...listeners, ...directory, ...args], { cwd: options.cwd, env: options.env });
 }

@@ -16,7 +16,7 @@ import {
   type PublishInit,
   type QoS,
 } from "@heirloom/codec";
-import { within } from "./server.ts";
+import { within } from "./within.ts";
 
 /** Milliseconds. A packet that is not there by then is not coming. */
 const PACKET_LIMIT_MS = 10_000;

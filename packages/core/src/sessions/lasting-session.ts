@@ -82,7 +82,6 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
     this.#resendPage = [];
     this.#resendLog = undefined;
     this.queue.clear();
-    this.replays.length = 0;
     this.backlog.dropPages();
   }
 

@@ -19,8 +19,13 @@ import type { Matched, Shared, Subscriber } from "./subscriber.ts";
 /** More to send than fits into one turn: retained messages for a new subscription. */
 export interface Replay {
   readonly topicFilter: string;
-  /** Sends or queues some messages: all (`"done"`), there may be more (`"more"`), or the session has no room (`"wait"`). */
-  step(session: Session): "done" | "more" | "wait";
+  /**
+   * Sends or queues some messages: all (`"done"`), there may be more (`"more"`), there may be more and others should have
+   * their turn before (`"later"`), or the session has no room (`"wait"`).
+   */
+  step(session: Session): "done" | "more" | "later" | "wait";
+  /** It is not needed any more. */
+  close(): void;
 }
 
 export abstract class Session implements Pumpable, Subscriber {
@@ -68,6 +73,8 @@ export abstract class Session implements Pumpable, Subscriber {
   disconnect(): void {
     this.outlet = undefined;
     this.sender.disconnect();
+    for (const replay of this.replays) replay.close();
+    this.replays.length = 0;
   }
 
   abstract offer(
@@ -127,16 +134,15 @@ export abstract class Session implements Pumpable, Subscriber {
 
   /** Retained messages are to be sent for a subscription; a replay for the same filter that is under way begins anew. */
   replay(replay: Replay): void {
-    const place = this.replays.findIndex(({ topicFilter }) => topicFilter === replay.topicFilter);
-    if (place === -1) this.replays.push(replay);
-    else this.replays[place] = replay;
+    this.cancelReplay(replay.topicFilter);
+    this.replays.push(replay);
     this.context.pumps.add(this);
   }
 
   /** The subscription of a replay ended. */
   cancelReplay(topicFilter: string): void {
     const place = this.replays.findIndex((replay) => replay.topicFilter === topicFilter);
-    if (place !== -1) this.replays.splice(place, 1);
+    if (place !== -1) this.replays.splice(place, 1)[0]?.close();
   }
 
   /** Lets a replay go on. Returns false when there is none, or it has to wait. */
@@ -145,7 +151,8 @@ export abstract class Session implements Pumpable, Subscriber {
     if (replay === undefined) return false;
     const outcome = replay.step(this);
     if (outcome === "done") this.replays.shift();
-    return outcome !== "wait";
+    else if (outcome === "later") this.context.pumps.add(this);
+    return outcome === "done" || outcome === "more";
   }
 
   protected enqueue(delivery: WaitingDelivery): void {

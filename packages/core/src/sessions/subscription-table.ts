@@ -40,11 +40,13 @@ export interface Subscribed {
 
 export class SubscriptionTable {
   readonly #context: Context;
-  readonly #tree = new FilterTree<FilterEntry>();
-  readonly #cache = new MatchCache<Match>();
+  readonly #tree: FilterTree<FilterEntry>;
+  readonly #cache = new MatchCache<Match>({ resultBytes });
 
-  constructor(context: Context) {
+  /** `hashSeed`: 32 random bits, so that nobody can prepare filters that collide. */
+  constructor(context: Context, hashSeed: number) {
     this.#context = context;
+    this.#tree = new FilterTree(hashSeed);
   }
 
   /** What `topicName` matches now. */
@@ -251,6 +253,11 @@ export class SubscriptionTable {
   #removeIfUnused(entry: FilterEntry): void {
     if (entry.count === 0 && entry.log === undefined && entry.groups.size === 0) this.#tree.delete(entry.topicFilter);
   }
+}
+
+/** About how much memory a cached match takes. */
+function resultBytes({ recipients, logs, groups }: Match): number {
+  return 64 + recipients.length * 120 + (logs.length + groups.length) * 8;
 }
 
 function isSame(a: Subscription, b: Subscription): boolean {

@@ -2,20 +2,9 @@
 import { publish, subscribe, unsubscribe } from "../build.ts";
 import { type Case, NUMBERED, VERSIONS } from "../case.ts";
 import type { Client } from "../client.ts";
+import { matches } from "../matches.ts";
 import { equal, forEach, oneOf, truthy } from "../check.ts";
 import type { Trial } from "../trial.ts";
-
-/** The matching rules of section 4.7 as simply as they can be written, to compare deliveries with. */
-export function matches(filter: string, topic: string): boolean {
-  const filterLevels = filter.split("/");
-  const levels = topic.split("/");
-  if (/^[+#]/.test(filter) && topic.startsWith("$")) return false;
-  for (const [index, level] of filterLevels.entries()) {
-    if (level === "#") return true;
-    if (index >= levels.length || (level !== "+" && level !== levels[index])) return false;
-  }
-  return filterLevels.length === levels.length;
-}
 
 /** The topics out of `topics` that a new subscriber to `filter` gets, of messages published now. */
 async function delivered(t: Trial, filter: string, topics: readonly string[]): Promise<readonly string[]> {

@@ -1,0 +1,255 @@
+// The disk: what survives the process. A crash keeps what was committed, and of the batch that was under way all or
+// nothing. It can be slow, full or broken, and it checks that the core keeps its side of the store port's contract.
+
+import {
+  type Damage,
+  type LogExtent,
+  type Store,
+  type StoreBatch,
+  StoreError,
+  type StoredBlock,
+  type Table,
+  TABLES,
+} from "@heirloom/core";
+import type { Life } from "./life.ts";
+import type { Random } from "./random.ts";
+import type { Schedule } from "./schedule.ts";
+import type { Trace } from "./trace.ts";
+
+/** Records that a load gives at once. */
+const GROUP_SIZE = 7;
+
+export class Disk {
+  isFull = false;
+  /** Milliseconds that each commit takes at least. */
+  slowMs = 0;
+  /** Whether the next commit fails for good. */
+  isBroken = false;
+  /** When the commit began that is on disk last: whatever was decided before then is safe. */
+  durableSinceMs = -Infinity;
+  /** When the disk was last unable to take a batch at once. */
+  stalledMs = -Infinity;
+  commits = 0;
+  readonly schedule: Schedule;
+  readonly random: Random;
+  readonly trace: Trace;
+  readonly #broken: (text: string) => void;
+  readonly #tables = new Map<Table, Map<string, Uint8Array>>(TABLES.map((table) => [table, new Map()]));
+  readonly #logs = new Map<number, StoredBlock[]>();
+  /** Blocks that were trimmed; after a crash they may be there again. */
+  readonly #trimmed = new Map<number, StoredBlock[]>();
+  /** Index up to which a log was trimmed in this life of the process. */
+  readonly #trimmedTo = new Map<number, number>();
+  /** A batch that is under way, or was refused for want of space: after a crash it is there or not. */
+  #uncertain: StoreBatch | undefined;
+
+  /** `broken` is told when the core breaks the contract of the port. */
+  constructor(schedule: Schedule, random: Random, trace: Trace, broken: (text: string) => void) {
+    this.schedule = schedule;
+    this.random = random;
+    this.trace = trace;
+    this.#broken = broken;
+  }
+
+  /** Records of a table, for the final look at what is left. */
+  keys(table: Table): string[] {
+    return [...this.#table(table).keys()];
+  }
+
+  /** Numbers of the logs that have blocks. */
+  get logIds(): number[] {
+    return [...this.#logs.keys()];
+  }
+
+  /** The process died: what was under way is there or not, and trimmed blocks may be back. */
+  crash(): void {
+    const batch = this.#uncertain;
+    this.#uncertain = undefined;
+    if (batch !== undefined) {
+      const isKept = this.random.chance(0.5);
+      this.trace.say("disk", `the batch under way ${isKept ? "is on disk" : "is lost"}`);
+      if (isKept) this.#apply(batch);
+    }
+    for (const [logId, blocks] of this.#trimmed) if (this.random.chance(0.3)) this.#bringBack(logId, blocks);
+    this.#trimmed.clear();
+    this.#trimmedTo.clear();
+  }
+
+  /** Trimmed blocks that still fit in front of what is there. */
+  #bringBack(logId: number, trimmed: readonly StoredBlock[]): void {
+    const blocks = this.#logs.get(logId) ?? [];
+    for (let place = trimmed.length - 1; place >= 0; place--) {
+      const block = trimmed[place];
+      const first = blocks[0];
+      if (block === undefined || (first !== undefined && block.lastIndex + 1 !== first.firstIndex)) break;
+      blocks.unshift(block);
+    }
+    if (blocks.length > 0) this.#logs.set(logId, blocks);
+  }
+
+  begin(batch: StoreBatch): void {
+    if (this.#uncertain !== undefined && this.#uncertain !== batch) this.#broken("committed another batch than the refused one");
+    this.#uncertain = batch;
+  }
+
+  /** The batch is on disk. */
+  finish(batch: StoreBatch, startedMs: number): void {
+    this.#uncertain = undefined;
+    this.commits++;
+    this.durableSinceMs = startedMs;
+    this.#apply(batch);
+  }
+
+  #apply(batch: StoreBatch): void {
+    for (const { table, key, value } of batch.records) {
+      if (value === undefined) this.#table(table).delete(key);
+      else this.#table(table).set(key, value);
+    }
+    for (const block of batch.blocks) this.#append(block);
+    for (const { logId, endIndex } of batch.trims) this.#trim(logId, endIndex);
+  }
+
+  #append(block: StoredBlock): void {
+    const { logId, firstIndex } = block;
+    const blocks = this.#logs.get(logId);
+    const last = blocks?.at(-1);
+    if (last !== undefined && last.lastIndex + 1 !== firstIndex) {
+      this.#broken(`log ${logId}: appended ${firstIndex} behind ${last.lastIndex}`);
+    }
+    if (firstIndex < (this.#trimmedTo.get(logId) ?? 0)) {
+      this.#broken(`log ${logId}: appended ${firstIndex}, which was trimmed`);
+    }
+    if (blocks === undefined) this.#logs.set(logId, [block]);
+    else blocks.push(block);
+  }
+
+  #trim(logId: number, endIndex: number): void {
+    this.#trimmedTo.set(logId, Math.max(endIndex, this.#trimmedTo.get(logId) ?? 0));
+    const blocks = this.#logs.get(logId);
+    if (blocks === undefined) return;
+    const kept = blocks.filter((block) => block.lastIndex >= endIndex);
+    const gone = blocks.length - kept.length;
+    if (gone === 0) return;
+    this.#trimmed.set(logId, [...(this.#trimmed.get(logId) ?? []), ...blocks.slice(0, gone)]);
+    if (kept.length === 0) this.#logs.delete(logId);
+    else this.#logs.set(logId, kept);
+  }
+
+  records(table: Table): (readonly [string, Uint8Array])[] {
+    return [...this.#table(table)].sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+
+  blocks(logId: number): readonly StoredBlock[] {
+    return this.#logs.get(logId) ?? [];
+  }
+
+  #table(table: Table): Map<string, Uint8Array> {
+    const records = this.#tables.get(table);
+    if (records === undefined) throw new RangeError(`no table ${table}`);
+    return records;
+  }
+}
+
+/** The disk as one life of the process sees it. */
+export class SimStore implements Store {
+  readonly damage: readonly Damage[] = [];
+  readonly #disk: Disk;
+  readonly #life: Life;
+  #isCommitting = false;
+
+  constructor(disk: Disk, life: Life) {
+    this.#disk = disk;
+    this.#life = life;
+  }
+
+  async open(): Promise<void> {}
+
+  async close(): Promise<void> {}
+
+  commit(batch: StoreBatch): Promise<void> {
+    const disk = this.#disk;
+    if (this.#isCommitting) throw new Error("a second commit while one runs");
+    return new Promise((resolve, reject) => {
+      if (!this.#life.effect()) return;
+      this.#isCommitting = true;
+      disk.begin(batch);
+      const startedMs = disk.schedule.nowMs;
+      const delayMs = disk.slowMs + disk.random.between(1, 24) / 16;
+      if (disk.slowMs > 0 || disk.isFull) disk.stalledMs = startedMs + delayMs;
+      disk.schedule.after(delayMs, () => {
+        if (!this.#life.effect()) return;
+        this.#isCommitting = false;
+        const error = this.#finish(batch, startedMs);
+        // Between these two the process may die: the batch is on disk, and nobody knows.
+        if (!this.#life.effect()) return;
+        if (error === undefined) resolve();
+        else reject(error);
+      });
+    });
+  }
+
+  #finish(batch: StoreBatch, startedMs: number): StoreError | undefined {
+    const disk = this.#disk;
+    if (disk.isBroken) {
+      disk.isBroken = false;
+      disk.trace.say("disk", "a sync fails");
+      return new StoreError("STORE_FAILED", "simulated: the sync failed");
+    }
+    if (disk.isFull) {
+      disk.stalledMs = disk.schedule.nowMs + 1_000;
+      disk.trace.say("disk", "no space");
+      return new StoreError("STORE_FULL", "simulated: no space");
+    }
+    disk.finish(batch, startedMs);
+    const { records, blocks, trims } = batch;
+    disk.trace.number(records.length * 4096 + blocks.length * 64 + trims.length);
+    if (disk.trace.isKept) disk.trace.say("disk", `commit ${disk.commits}: ${batchText(batch)}`);
+    return undefined;
+  }
+
+  async *load(table: Table): AsyncGenerator<readonly (readonly [key: string, value: Uint8Array])[]> {
+    const records = this.#disk.records(table);
+    for (let start = 0; start < records.length; start += GROUP_SIZE) yield records.slice(start, start + GROUP_SIZE);
+  }
+
+  async loadLogs(): Promise<readonly LogExtent[]> {
+    const extents: LogExtent[] = [];
+    for (const logId of this.#disk.logIds) {
+      const blocks = this.#disk.blocks(logId);
+      const first = blocks[0];
+      const last = blocks.at(-1);
+      if (first !== undefined && last !== undefined) extents.push({ logId, firstIndex: first.firstIndex, lastBlock: last });
+    }
+    return extents;
+  }
+
+  readLog(logId: number, fromIndex: number, maximumBytes: number): Promise<readonly StoredBlock[]> {
+    const disk = this.#disk;
+    return new Promise((resolve) => {
+      disk.schedule.after(disk.random.below(16) / 8, () => {
+        if (!this.#life.effect()) return;
+        resolve(readBlocks(disk.blocks(logId), fromIndex, maximumBytes));
+      });
+    });
+  }
+}
+
+function readBlocks(blocks: readonly StoredBlock[], fromIndex: number, maximumBytes: number): StoredBlock[] {
+  const found: StoredBlock[] = [];
+  let byteCount = 0;
+  for (const block of blocks) {
+    if (block.lastIndex < fromIndex) continue;
+    if (found.length > 0 && byteCount >= maximumBytes) break;
+    found.push(block);
+    byteCount += block.bytes.length;
+  }
+  return found;
+}
+
+function batchText(batch: StoreBatch): string {
+  return [
+    ...batch.records.map(({ table, key, value }) => `${value === undefined ? "-" : "+"}${table} ${key}`),
+    ...batch.blocks.map(({ logId, firstIndex, lastIndex }) => `log ${logId} [${firstIndex}..${lastIndex}]`),
+    ...batch.trims.map(({ logId, endIndex }) => `trim ${logId} <${endIndex}`),
+  ].join(", ");
+}

@@ -1,0 +1,129 @@
+// The broker's process: starts the production core on the disk, takes connections to it, kills it, starts it again.
+
+import { Broker, type Limits, type Listener } from "@heirloom/core";
+import { type Disk, SimStore } from "./disk.ts";
+import { Life } from "./life.ts";
+import type { Link } from "./network.ts";
+import type { Random } from "./random.ts";
+import type { Schedule } from "./schedule.ts";
+import type { Trace } from "./trace.ts";
+import { SimWorld } from "./world.ts";
+
+/** What others are told of the process. */
+export interface ProcessListener {
+  /** The process ended; everything decided before `durableSinceMs` is on disk. */
+  ended(durableSinceMs: number): void;
+  started(): void;
+  threw(error: unknown): void;
+}
+
+const LISTENER: Listener = { name: "sim", allowAnonymous: true };
+
+export class BrokerProcess {
+  broker: Broker | undefined;
+  /** Sums over all lives of what the broker's counters said. */
+  discardedAtLimit = 0;
+  crashes = 0;
+  readonly #schedule: Schedule;
+  readonly #random: Random;
+  readonly #trace: Trace;
+  readonly #disk: Disk;
+  readonly #limits: Partial<Limits>;
+  readonly #listener: ProcessListener;
+  readonly #links = new Set<Link>();
+  #life: Life | undefined;
+  #isOpen = false;
+  #downMs = 10;
+
+  constructor(
+    schedule: Schedule,
+    random: Random,
+    trace: Trace,
+    disk: Disk,
+    limits: Partial<Limits>,
+    listener: ProcessListener,
+  ) {
+    this.#schedule = schedule;
+    this.#random = random;
+    this.#trace = trace;
+    this.#disk = disk;
+    this.#limits = limits;
+    this.#listener = listener;
+  }
+
+  get isUp(): boolean {
+    return this.#isOpen && this.#life?.isDead === false;
+  }
+
+  start(): void {
+    if (this.#life?.isDead === false) return;
+    const life = new Life(() => this.#died(), (error) => this.#listener.threw(error));
+    const world = new SimWorld(this.#schedule, this.#random.fork(), life);
+    const broker = new Broker({
+      store: new SimStore(this.#disk, life),
+      world,
+      limits: this.#limits,
+      storeFailed: () => this.crash(50),
+    });
+    this.#life = life;
+    this.broker = broker;
+    world.drive(broker);
+    this.#trace.say("process", "starts");
+    broker.open().then(
+      () => {
+        if (life.isDead) return;
+        this.#isOpen = true;
+        this.#trace.say("process", "is up");
+        this.#listener.started();
+      },
+      (error: unknown) => this.#listener.threw(error),
+    );
+  }
+
+  /** A client connects. */
+  accept(link: Link): void {
+    const life = this.#life;
+    if (!this.isUp || life === undefined || this.broker === undefined) {
+      link.brokerDied();
+      return;
+    }
+    this.#links.add(link);
+    const { broker } = this;
+    life.run(() => link.attach(broker.accept(link, LISTENER), life));
+  }
+
+  /** Kills the process now, or in place of its `effects`-th effect from now; it starts again `downMs` later. */
+  crash(downMs: number, effects = 0): void {
+    if (this.#life?.isDead !== false) return;
+    this.#downMs = downMs;
+    this.#life.dieAfter(effects);
+    if (effects === 0) this.#life.effect();
+  }
+
+  /** Stops the process in good order and starts it again `downMs` later. */
+  restart(downMs: number): void {
+    const { broker } = this;
+    const life = this.#life;
+    if (!this.isUp || broker === undefined || life === undefined) return;
+    this.#trace.say("process", "stops in good order");
+    this.#isOpen = false;
+    this.#downMs = downMs;
+    for (const link of this.#links) link.cause();
+    broker.stop().then(
+      () => this.crash(downMs),
+      (error: unknown) => this.#listener.threw(error),
+    );
+  }
+
+  #died(): void {
+    this.crashes++;
+    this.#isOpen = false;
+    this.discardedAtLimit += this.broker?.counters.discardedAtLimit ?? 0;
+    this.#trace.say("process", `DIES, back in ${this.#downMs} ms`);
+    this.#listener.ended(this.#disk.durableSinceMs);
+    this.#disk.crash();
+    for (const link of this.#links) link.brokerDied();
+    this.#links.clear();
+    this.#schedule.after(this.#downMs, () => this.start());
+  }
+}
