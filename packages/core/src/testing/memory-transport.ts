@@ -24,10 +24,12 @@ export class MemoryTransport implements Transport {
     return count;
   }
 
-  write(bytes: Uint8Array): void {
+  write(bytes: Uint8Array): boolean {
     if (this.isEnded) throw new Error("written to a connection that the broker has ended");
-    if (this.isStuck) this.#line.push(bytes);
-    else this.#arrived(bytes);
+    // A copy, as a system takes one: so that a test sees it when bytes are overwritten that were not sent yet.
+    if (this.isStuck) this.#line.push(bytes.slice());
+    else this.#arrived(bytes.slice());
+    return true;
   }
 
   /** The peer reads again: what stood in line arrives. The caller tells the connection that it `drained`. */
