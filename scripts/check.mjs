@@ -24,7 +24,10 @@ function format() {
 
 async function tidy(before) {
   const reporter = join(root, "scripts/test-reporter.mjs");
-  return [before, await step("tidy", ["--enable-source-maps", "--test", `--test-reporter=${reporter}`, "test/tidy/dist/"])];
+  return [
+    before,
+    await step("tidy", ["--enable-source-maps", "--test", `--test-reporter=${reporter}`, "test/tidy/dist/"]),
+  ];
 }
 
 /** Runs Node with `args`; prints the output together when it ends. @returns whether all is well. */

@@ -8,7 +8,11 @@ import { say } from "./ensure.mjs";
 const TOOLS = [
   { debian: "mosquitto-clients", usedBy: "test/interop", probe: ["mosquitto_pub", "--version"] },
   { debian: "mosquitto", usedBy: "test/interop", probe: ["mosquitto", "-h"] },
-  { debian: "python3-paho-mqtt", usedBy: "test/interop", probe: ["/usr/bin/python3", "-c", "import paho.mqtt"] },
+  {
+    debian: "python3-paho-mqtt",
+    usedBy: "test/interop",
+    probe: ["/usr/bin/python3", "-c", "import paho.mqtt"],
+  },
   { debian: "chromium", usedBy: "test/interop", probe: ["chromium", "--version"] },
   { debian: "nats-server", usedBy: "packages/store-jetstream", probe: ["nats-server", "--version"] },
 ];

@@ -7,29 +7,38 @@ import { fileURLToPath } from "node:url";
 import { test } from "node:test";
 import { directoryFor } from "#interop/directory";
 import { ServerProcess } from "#interop/server";
-import { acknowledgedMessagesStay, delayedWillsStay, receivingQoS2Resumes, sendingQoS2Resumes } from "./src/stories.ts";
+import {
+  acknowledgedMessagesStay,
+  delayedWillsStay,
+  receivingQoS2Resumes,
+  sendingQoS2Resumes,
+} from "./src/stories.ts";
 
 const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
 /** The first start installs and builds. */
 const FIRST_START_LIMIT_MS = 300_000;
 
-test("a fresh clone starts with `npm start` and keeps everything over kill -9", { skip: whyNot() }, async (t) => {
-  const clone = join(await directoryFor(t, "new-user"), "heirloom");
-  run("git", ["clone", "--quiet", REPOSITORY, clone]);
-  let latest: ServerProcess | undefined;
-  t.after(() => latest?.kill());
-  const start = async (): Promise<ServerProcess> =>
-    (latest = await ServerProcess.start({
-      command: ["npm", "start", "--"],
-      cwd: clone,
-      env: { npm_config_prefer_offline: "true" },
-      startLimitMs: FIRST_START_LIMIT_MS,
-    }));
-  await acknowledgedMessagesStay(start);
-  await delayedWillsStay(start);
-  await receivingQoS2Resumes(start);
-  await sendingQoS2Resumes(start);
-});
+test(
+  "a fresh clone starts with `npm start` and keeps everything over kill -9",
+  { skip: whyNot() },
+  async (t) => {
+    const clone = join(await directoryFor(t, "new-user"), "heirloom");
+    run("git", ["clone", "--quiet", REPOSITORY, clone]);
+    let latest: ServerProcess | undefined;
+    t.after(() => latest?.kill());
+    const start = async (): Promise<ServerProcess> =>
+      (latest = await ServerProcess.start({
+        command: ["npm", "start", "--"],
+        cwd: clone,
+        env: { npm_config_prefer_offline: "true" },
+        startLimitMs: FIRST_START_LIMIT_MS,
+      }));
+    await acknowledgedMessagesStay(start);
+    await delayedWillsStay(start);
+    await receivingQoS2Resumes(start);
+    await sendingQoS2Resumes(start);
+  },
+);
 
 /** Why the test cannot run here. In CI it has to. */
 function whyNot(): string | false {

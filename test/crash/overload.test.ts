@@ -57,13 +57,20 @@ test("one stuck subscriber costs bounded memory, its QoS 0 is counted, and 200 o
   // 49 MB were published, 8 MiB may wait, the rest is what the system's own buffers take.
   assert.ok(broker.counters.droppedQoS0 > 0);
   assert.equal(broker.counters.publishSent + broker.counters.droppedQoS0, 2 * rounds * OTHERS);
-  assert.ok(mostBytes > 0 && mostBytes < DEFAULT_LIMITS.outputBytes + 2 * OTHERS * payload.length, `${mostBytes} bytes`);
+  assert.ok(
+    mostBytes > 0 && mostBytes < DEFAULT_LIMITS.outputBytes + 2 * OTHERS * payload.length,
+    `${mostBytes} bytes`,
+  );
 });
 
 test("a stuck lasting session costs bounded memory, and gets everything when it reads again", async (t) => {
   const broker = await brokerFor(t, { data: await directoryFor(t, "stuck") });
   const port = portOf(broker);
-  const { client } = await WireClient.connect({ port, clientId: "stuck", sessionExpiryInterval: HOUR_SECONDS });
+  const { client } = await WireClient.connect({
+    port,
+    clientId: "stuck",
+    sessionExpiryInterval: HOUR_SECONDS,
+  });
   await client.subscribe("load/#", 1);
   client.socket.pause();
   const { client: writer } = await WireClient.connect({ port, clientId: "writer" });
@@ -101,7 +108,11 @@ async function brokerFor(
   t: { after(action: () => Promise<void>): void },
   options: { readonly data?: string; readonly limits?: { readonly cleanQueueMessages?: number } },
 ): Promise<Broker> {
-  const broker = await createBroker({ port: 0, ...(options.data === undefined ? { store: "memory" } : {}), ...options });
+  const broker = await createBroker({
+    port: 0,
+    ...(options.data === undefined ? { store: "memory" } : {}),
+    ...options,
+  });
   t.after(() => broker.stop());
   return broker;
 }
@@ -126,7 +137,10 @@ async function subscribers(port: number): Promise<WireClient[]> {
 function flood(qos: 1 | 2, messages: number, topicName = "flood"): Uint8Array {
   return Buffer.concat(
     Array.from({ length: messages }, (_, number) =>
-      encodePacket(createPublish({ topicName, payload: Buffer.from(String(number)), qos, packetId: number + 1 }), 5),
+      encodePacket(
+        createPublish({ topicName, payload: Buffer.from(String(number)), qos, packetId: number + 1 }),
+        5,
+      ),
     ),
   );
 }

@@ -9,7 +9,7 @@ import { ServerProcess } from "./src/server.ts";
 /** How mosquitto_sub prints a message: topic, QoS, retain, payload. */
 const FORMAT = "%t %q %r %p";
 
-const skip = unlessInstalled("mosquitto_sub", "mosquitto_pub");
+const skip = unlessInstalled("mosquitto_sub", "mosquitto_pub", "stdbuf");
 
 describe("mosquitto_pub and mosquitto_sub", { skip }, () => {
   let server: ServerProcess;
@@ -25,14 +25,26 @@ describe("mosquitto_pub and mosquitto_sub", { skip }, () => {
     await removeDirectory(data);
   });
 
-  const arguments_ = (version: string): string[] => ["-V", version, "-h", "127.0.0.1", "-p", String(server.port)];
+  const arguments_ = (version: string): string[] => [
+    "-V",
+    version,
+    "-h",
+    "127.0.0.1",
+    "-p",
+    String(server.port),
+  ];
 
   const publish = (version: string, ...args: string[]): Promise<string> =>
     Program.run(["mosquitto_pub", ...arguments_(version), ...args]);
 
   /** Starts mosquitto_sub and waits until it has subscribed. */
   const subscribe = async (version: string, ...args: string[]): Promise<Program> => {
-    const program = new Program(["mosquitto_sub", ...arguments_(version), "-d", "-F", `got ${FORMAT}`, ...args]);
+    const program = new Program([
+      // Into a pipe it prints late otherwise.
+      ...(["stdbuf", "-oL", "mosquitto_sub"] as const),
+      ...arguments_(version),
+      ...["-d", "-F", `got ${FORMAT}`, ...args],
+    ]);
     await program.printed("Subscribed");
     return program;
   };
@@ -40,10 +52,15 @@ describe("mosquitto_pub and mosquitto_sub", { skip }, () => {
   for (const version of ["mqttv31", "mqttv311", "mqttv5"]) {
     test(`${version}: messages of every QoS arrive`, async () => {
       const reader = await subscribe(version, "-q", "2", "-t", `${version}/qos/#`, "-C", "3");
-      for (const qos of ["0", "1", "2"]) await publish(version, "-q", qos, "-t", `${version}/qos/${qos}`, "-m", "text");
+      for (const qos of ["0", "1", "2"])
+        await publish(version, "-q", qos, "-t", `${version}/qos/${qos}`, "-m", "text");
       assert.equal((await reader.end()).code, 0);
       const topic = `${version}/qos`;
-      assert.deepEqual(received(reader), [`${topic}/0 0 0 text`, `${topic}/1 1 0 text`, `${topic}/2 2 0 text`]);
+      assert.deepEqual(received(reader), [
+        `${topic}/0 0 0 text`,
+        `${topic}/1 1 0 text`,
+        `${topic}/2 2 0 text`,
+      ]);
     });
 
     test(`${version}: a retained message is kept`, async () => {

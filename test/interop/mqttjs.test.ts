@@ -112,7 +112,10 @@ for (const transport of ["TCP", "WebSocket"] as const) {
   test(`MQTT.js over ${transport}: the properties of 5.0 travel with the message`, async () => {
     const options: IClientOptions = { protocolVersion: 5 };
     const { client: reader, arrived } = await connectTo(transport, options);
-    await reader.subscribeAsync(`properties/${transport}`, { qos: 1, properties: { subscriptionIdentifier: 42 } });
+    await reader.subscribeAsync(`properties/${transport}`, {
+      qos: 1,
+      properties: { subscriptionIdentifier: 42 },
+    });
     const { client: writer } = await connectTo(transport, options);
     const sent = {
       payloadFormatIndicator: true,
@@ -151,7 +154,10 @@ for (const transport of ["TCP", "WebSocket"] as const) {
       messages.map(({ payload }) => payload.toString()),
       ["1", "2", "3"],
     );
-    assert.ok(messages.some(({ topic }) => topic === ""), "the broker used an alias");
+    assert.ok(
+      messages.some(({ topic }) => topic === ""),
+      "the broker used an alias",
+    );
     await client.endAsync();
   });
 

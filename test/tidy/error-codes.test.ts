@@ -7,8 +7,8 @@ import { read, SOURCES } from "./src/files.ts";
 const PAGE = read("docs/reference/errors.md");
 
 it("documents every code of an error, and none that there is not", () => {
-  const inSources = SOURCES.filter(({ text }) => /^export (abstract )?class \w+Error\b/m.test(text)).flatMap(({ text }) =>
-    [...withoutComments(text).matchAll(/"([A-Z][A-Z0-9_]{2,})"/g)].map(([, code]) => code),
+  const inSources = SOURCES.filter(({ text }) => /^export (abstract )?class \w+Error\b/m.test(text)).flatMap(
+    ({ text }) => [...withoutComments(text).matchAll(/"([A-Z][A-Z0-9_]{2,})"/g)].map(([, code]) => code),
   );
   const onPage = [...PAGE.matchAll(/^\| `([A-Z0-9_]+)` +\|/gm)].map(([, code]) => code);
   assert.deepEqual([...new Set(onPage)].sort(), [...new Set(inSources)].sort());

@@ -5,7 +5,9 @@ import { it } from "node:test";
 import { filesLike } from "./src/files.ts";
 
 // This folder names what it looks for.
-const FILES = filesLike(/\.(ts|mjs|js|md|json|yaml|yml|sh|c)$/).filter(({ path }) => !path.startsWith("test/tidy/"));
+const FILES = filesLike(/\.(ts|mjs|js|md|json|yaml|yml|sh|c)$/).filter(
+  ({ path }) => !path.startsWith("test/tidy/"),
+);
 
 it("has no note about work that is left", () => {
   assert.deepEqual(linesLike(/\b(TODO|FIXME|XXX|HACK)\b/), []);
@@ -21,6 +23,8 @@ it("runs every test: none is marked to be the only one", () => {
 
 function linesLike(pattern: RegExp): string[] {
   return FILES.flatMap(({ path, text }) =>
-    text.split("\n").flatMap((line, index) => (pattern.test(line) ? [`${path}:${index + 1} ${line.trim()}`] : [])),
+    text
+      .split("\n")
+      .flatMap((line, index) => (pattern.test(line) ? [`${path}:${index + 1} ${line.trim()}`] : [])),
   );
 }

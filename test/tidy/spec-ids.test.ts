@@ -44,5 +44,10 @@ function isKnown(id: string, version: string | undefined): boolean {
 }
 
 function statements(path: string): ReadonlySet<string> {
-  return new Set(read(path).split("\n").slice(1).map((line) => line.split("\t")[0] ?? ""));
+  return new Set(
+    read(path)
+      .split("\n")
+      .slice(1)
+      .map((line) => line.split("\t")[0] ?? ""),
+  );
 }

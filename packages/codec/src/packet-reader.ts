@@ -49,7 +49,7 @@ export class PacketReader {
   // Of the packet at hand, once its fixed header is read: the bytes of the header and of the whole packet.
   #headerSize = 0;
   #packetSize = 0;
-  #failure: unknown;
+  #failure: Error | undefined;
 
   /** @throws UsageError when a client gives no version. */
   constructor({ side, maximumPacketSize = MAX_VARINT + FIXED_HEADER_BYTES, version }: PacketReaderOptions) {
@@ -206,7 +206,7 @@ export class PacketReader {
   }
 
   #fail(error: unknown): void {
-    this.#failure = error;
+    this.#failure = error instanceof Error ? error : new Error(String(error));
     this.#waiting = [];
     this.#waitingBytes = 0;
     this.#cut = EMPTY;

@@ -51,6 +51,8 @@ export class Acceptance {
   #hasSpace(message: Message, logs: readonly Log[]): boolean {
     const { turn, limits } = this.#context;
     if (turn.isFull) return false;
+    // One message in the logs of thousands of filters must not fill memory and disk.
+    if (logs.length > 1 && message.payloadLength * logs.length > limits.messageLogBytes) return false;
     if (message.retain && message.payloadLength > 0 && this.#retained.isFull(message.topicName)) return false;
     return limits.queuePolicy !== "refuse" || message.qos === 0 || !this.#isAnyFull(logs);
   }

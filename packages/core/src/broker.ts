@@ -111,7 +111,9 @@ export class Broker implements ConnectionHost {
     const hashSeed = ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
     const subscriptions = new SubscriptionTable(context, hashSeed);
     const retained = new RetainedMessages(context, hashSeed);
-    const sessions = new SessionTable(context, subscriptions, (message, session) => this.#publishWill(message, session));
+    const sessions = new SessionTable(context, subscriptions, (message, session) =>
+      this.#publishWill(message, session),
+    );
     return {
       context,
       sessions,
@@ -284,13 +286,23 @@ export class Broker implements ConnectionHost {
   }
 
   /** Subscribes the application: `handler` gets what matches, retained messages first. The filter must be valid. */
-  subscribe(subscription: Subscription, handler: MessageHandler, failed: (error: unknown) => void): LocalSubscription {
+  subscribe(
+    subscription: Subscription,
+    handler: MessageHandler,
+    failed: (error: unknown) => void,
+  ): LocalSubscription {
     const { sessions, subscriptions, retained } = this.#parts;
     const clientId = `$local/${++this.#localClients}`;
     const { session } = sessions.open(clientId, true, 0);
     const outlet = new LocalOutlet(this.#context, handler, failed);
     outlet.session = session;
-    const client = { clientId, username: undefined, protocolVersion: 5, remoteAddress: "local", listener: "local" } as const;
+    const client = {
+      clientId,
+      username: undefined,
+      protocolVersion: 5,
+      remoteAddress: "local",
+      listener: "local",
+    } as const;
     session.connect(outlet, client, 65_535);
     const { isShared } = subscriptions.subscribe(session, subscription);
     if (!isShared && subscription.retainHandling !== 2) {

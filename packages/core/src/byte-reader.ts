@@ -21,7 +21,9 @@ export class ByteReader {
   #take(length: number): number {
     const start = this.offset;
     if (start + length > this.end) {
-      throw new RangeError(`stored value ends at byte ${this.end}, expected ${length} bytes from byte ${start}`);
+      throw new RangeError(
+        `stored value ends at byte ${this.end}, expected ${length} bytes from byte ${start}`,
+      );
     }
     this.offset = start + length;
     return start;

@@ -30,7 +30,12 @@ export function writeVarint(writer: Writer, value: number): void {
 }
 
 /** Bytes with a length of four bytes in front. */
-export function writeBinary(writer: Writer, source: Uint8Array, start = 0, end: number = source.length): void {
+export function writeBinary(
+  writer: Writer,
+  source: Uint8Array,
+  start = 0,
+  end: number = source.length,
+): void {
   writer.u32(end - start);
   writer.append(source, start, end);
 }

@@ -27,7 +27,7 @@ import type { Message } from "./message.ts";
 import { Output } from "./output.ts";
 import type { AuthExchange, ClientInfo } from "./ports/hooks.ts";
 import type { Transport } from "./ports/transport.ts";
-import { IncomingAliases, OutgoingAliases } from "./qos/topic-alias.ts";
+import { IncomingAliases, type OutgoingAliases } from "./qos/topic-alias.ts";
 import type { Outlet } from "./sessions/outlet.ts";
 import type { Session } from "./sessions/session.ts";
 import type { Flushable } from "./turn.ts";
@@ -119,7 +119,11 @@ export class Connection implements Outlet, Flushable {
   /** The peer or the network ended the connection. */
   closed(error?: Error): void {
     if (this.state !== "ended") {
-      this.#end("abnormal", ReasonCode.UNSPECIFIED_ERROR, error?.message ?? "closed by the peer without DISCONNECT");
+      this.#end(
+        "abnormal",
+        ReasonCode.UNSPECIFIED_ERROR,
+        error?.message ?? "closed by the peer without DISCONNECT",
+      );
     }
     this.#isClosing = true;
     this.#bufferedChanged(0);
@@ -149,9 +153,12 @@ export class Connection implements Outlet, Flushable {
   #hold(pending: Promise<void>): void {
     this.#isBusy = true;
     this.transport.pause(true);
-    pending
+    void pending
       .catch((error: unknown) => {
-        this.fail(ReasonCode.UNSPECIFIED_ERROR, `a hook failed: ${error instanceof Error ? error.message : String(error)}`);
+        this.fail(
+          ReasonCode.UNSPECIFIED_ERROR,
+          `a hook failed: ${error instanceof Error ? error.message : String(error)}`,
+        );
       })
       .then(() => {
         this.#isBusy = false;
@@ -204,7 +211,12 @@ export class Connection implements Outlet, Flushable {
   accept(sessionPresent: boolean, properties: ConnackProperties): void {
     this.state = "connected";
     this.#reader.maximumPacketSize = this.listener.maximumPacketSize ?? this.context.limits.maximumPacketSize;
-    this.#writeConnack({ type: PacketType.CONNACK, sessionPresent, reasonCode: ReasonCode.SUCCESS, properties });
+    this.#writeConnack({
+      type: PacketType.CONNACK,
+      sessionPresent,
+      reasonCode: ReasonCode.SUCCESS,
+      properties,
+    });
     this.#restartKeepAlive(this.context.turn.nowMs);
   }
 
@@ -283,7 +295,10 @@ export class Connection implements Outlet, Flushable {
     if (this.#isBusy || nowMs - this.#lastReceivedMs < this.keepAlive * 1500) {
       this.#restartKeepAlive(this.#isBusy ? nowMs : this.#lastReceivedMs);
     } else {
-      this.fail(ReasonCode.KEEP_ALIVE_TIMEOUT, `nothing received for one and a half times ${this.keepAlive} seconds`);
+      this.fail(
+        ReasonCode.KEEP_ALIVE_TIMEOUT,
+        `nothing received for one and a half times ${this.keepAlive} seconds`,
+      );
     }
   }
 
@@ -319,11 +334,27 @@ export class Connection implements Outlet, Flushable {
     counters.publishSent++;
     if (this.outgoingAliases !== undefined) {
       this.#sendWithAlias(this.outgoingAliases, message, qos, packetId, dup, retain, identifiers);
-    } else if (qos === 0 && message.frameStart !== -1 && !retain && identifiers.length === 0 && this.#takesFrame(message)) {
+    } else if (
+      qos === 0 &&
+      message.frameStart !== -1 &&
+      !retain &&
+      identifiers.length === 0 &&
+      this.#takesFrame(message)
+    ) {
       this.output.forward(message.source, message.frameStart, message.payloadEnd);
     } else if (dup || identifiers.length > 0) {
       encoder.write(
-        this.output.writer, message, message.topicName, this.version, qos, packetId, dup, retain, 0, identifiers, turn.nowMs,
+        this.output.writer,
+        message,
+        message.topicName,
+        this.version,
+        qos,
+        packetId,
+        dup,
+        retain,
+        0,
+        identifiers,
+        turn.nowMs,
       );
     } else {
       encoder.writeShared(this.output.writer, message, this.version, qos, packetId, retain, turn.nowMs);
@@ -351,7 +382,19 @@ export class Connection implements Outlet, Flushable {
     const alias = known === 0 ? aliases.free : known;
     const { writer } = this.output;
     const name = known === 0 ? topicName : "";
-    encoder.write(writer, message, name, this.version, qos, packetId, dup, retain, alias, identifiers, turn.nowMs);
+    encoder.write(
+      writer,
+      message,
+      name,
+      this.version,
+      qos,
+      packetId,
+      dup,
+      retain,
+      alias,
+      identifiers,
+      turn.nowMs,
+    );
     if (known === 0 && alias !== 0) aliases.defined(topicName);
   }
 
@@ -379,7 +422,11 @@ export class Connection implements Outlet, Flushable {
 
   /** Sends PUBACK, PUBREC, PUBREL or PUBCOMP. The reason is told only to those who asked for it. */
   sendAck(
-    type: typeof PacketType.PUBACK | typeof PacketType.PUBREC | typeof PacketType.PUBREL | typeof PacketType.PUBCOMP,
+    type:
+      | typeof PacketType.PUBACK
+      | typeof PacketType.PUBREC
+      | typeof PacketType.PUBREL
+      | typeof PacketType.PUBCOMP,
     packetId: number,
     reasonCode: number,
     reason?: string,
@@ -388,7 +435,12 @@ export class Connection implements Outlet, Flushable {
       writeAck(this.output.writer, type, packetId, reasonCode, this.version);
       if (!this.unflushed) this.context.turn.flushLater(this);
     } else {
-      this.#writeFitting((withReason) => ({ type, packetId, reasonCode, ...reasonProperties(withReason, reason) }));
+      this.#writeFitting((withReason) => ({
+        type,
+        packetId,
+        reasonCode,
+        ...reasonProperties(withReason, reason),
+      }));
     }
   }
 
@@ -407,7 +459,9 @@ export class Connection implements Outlet, Flushable {
     const full = make(true);
     const isTold =
       this.wantsProblemInformation || full.type === PacketType.DISCONNECT || full.type === PacketType.CONNACK;
-    const fits = isTold && (this.maximumPacketSize === Infinity || packetSize(full, this.version) <= this.maximumPacketSize);
+    const fits =
+      isTold &&
+      (this.maximumPacketSize === Infinity || packetSize(full, this.version) <= this.maximumPacketSize);
     const packet = fits ? full : make(false);
     if (packetSize(packet, this.version) > this.maximumPacketSize) return;
     this.send(packet);
@@ -459,4 +513,3 @@ const UNACCEPTABLE_PROTOCOL_VERSION = Uint8Array.of(0x20, 0x02, 0x00, 0x01);
 function reasonProperties(withReason: boolean, reason: string): { properties?: ReasonProperties } {
   return withReason ? { properties: { reasonString: reason } } : {};
 }
-

@@ -38,6 +38,8 @@ export interface Limits {
   /** Bytes waiting for one lasting session, on disk. */
   readonly queueBytes: number;
   readonly queuePolicy: QueuePolicy;
+  /** Bytes that one message may take in all logs together: its size times the filters of lasting sessions it matches. */
+  readonly messageLogBytes: number;
   /** Messages and bytes waiting in memory for one clean session; beyond them it is disconnected with 0x97. */
   readonly cleanQueueMessages: number;
   readonly cleanQueueBytes: number;
@@ -85,6 +87,7 @@ export const DEFAULT_LIMITS: Limits = {
   queueMessages: 1_000_000,
   queueBytes: 1_073_741_824,
   queuePolicy: "discard-oldest",
+  messageLogBytes: 67_108_864,
   cleanQueueMessages: 100_000,
   cleanQueueBytes: 67_108_864,
   outputBytes: 8_388_608,

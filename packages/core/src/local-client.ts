@@ -7,7 +7,10 @@ import type { Session } from "./sessions/session.ts";
 import type { Flushable } from "./turn.ts";
 
 /** Receives messages. A promise it returns holds back the acknowledgement of a QoS 1 or 2 message. */
-export type MessageHandler = (message: Message, delivery: { readonly qos: number; readonly retain: boolean }) => void | Promise<void>;
+export type MessageHandler = (
+  message: Message,
+  delivery: { readonly qos: number; readonly retain: boolean },
+) => void | Promise<void>;
 
 interface Waiting {
   readonly message: Message;
@@ -89,4 +92,3 @@ export class LocalOutlet implements Outlet, Flushable {
     else if (qos === 2) this.session?.pubrec(packetId, false);
   }
 }
-

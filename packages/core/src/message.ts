@@ -85,7 +85,17 @@ export class Message {
   withQoS(qos: QoS): Message {
     if (qos === this.qos) return this;
     const { topicName, retain, source, payloadStart, payloadEnd, forwarded, expiresAtMs, publisherId } = this;
-    return new Message(topicName, qos, retain, source, payloadStart, payloadEnd, forwarded, expiresAtMs, publisherId);
+    return new Message(
+      topicName,
+      qos,
+      retain,
+      source,
+      payloadStart,
+      payloadEnd,
+      forwarded,
+      expiresAtMs,
+      publisherId,
+    );
   }
 
   get payload(): Uint8Array {
@@ -103,8 +113,19 @@ export class Message {
 
   /** The same message with bytes of its own. */
   copy(): Message {
-    const { topicName, qos, retain, source, payloadStart, payloadEnd, forwarded, expiresAtMs, publisherId } = this;
-    return new Message(topicName, qos, retain, source, payloadStart, payloadEnd, forwarded, expiresAtMs, publisherId).own();
+    const { topicName, qos, retain, source, payloadStart, payloadEnd, forwarded, expiresAtMs, publisherId } =
+      this;
+    return new Message(
+      topicName,
+      qos,
+      retain,
+      source,
+      payloadStart,
+      payloadEnd,
+      forwarded,
+      expiresAtMs,
+      publisherId,
+    ).own();
   }
 
   /**

@@ -64,7 +64,10 @@ export class PublishEncoder {
     identifiers: readonly number[],
     nowMs: number,
   ): number {
-    return publishSize(this.#fill(message, message.topicName, qos, 1, false, false, topicAlias, identifiers, nowMs), version);
+    return publishSize(
+      this.#fill(message, message.topicName, qos, 1, false, false, topicAlias, identifiers, nowMs),
+      version,
+    );
   }
 
   /** The common case: a first sending without alias and identifiers, that other receivers may get as well. */
@@ -89,7 +92,17 @@ export class PublishEncoder {
       }
       return;
     }
-    const fields = this.#fill(message, message.topicName, qos, packetId, false, retain, 0, NO_IDENTIFIERS, nowMs);
+    const fields = this.#fill(
+      message,
+      message.topicName,
+      qos,
+      packetId,
+      false,
+      retain,
+      0,
+      NO_IDENTIFIERS,
+      nowMs,
+    );
     const packetIdOffset = writePublish(writer, fields, version);
     form.message = message;
     form.bytes = writer.bytes;
@@ -112,7 +125,11 @@ export class PublishEncoder {
     identifiers: readonly number[],
     nowMs: number,
   ): void {
-    writePublish(writer, this.#fill(message, topicName, qos, packetId, dup, retain, topicAlias, identifiers, nowMs), version);
+    writePublish(
+      writer,
+      this.#fill(message, topicName, qos, packetId, dup, retain, topicAlias, identifiers, nowMs),
+      version,
+    );
   }
 
   /** Forgets the present message: outputs are about to be sent, and time goes on. */

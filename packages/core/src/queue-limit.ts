@@ -18,7 +18,10 @@ export function enforceQueueLimit(limits: Limits, cursors: Iterable<Cursor>): vo
       if (longest === undefined || cursor.waiting > longest.waiting) longest = cursor;
     }
     if (longest === undefined || longest.waiting === 0) return;
-    const excess = Math.max(messages - limits.queueMessages, excessMessages(longest, bytes - limits.queueBytes));
+    const excess = Math.max(
+      messages - limits.queueMessages,
+      excessMessages(longest, bytes - limits.queueBytes),
+    );
     if (excess <= 0) return;
     const count = Math.min(excess, longest.waiting);
     longest.skip(count);

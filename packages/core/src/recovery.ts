@@ -47,7 +47,10 @@ export class Recovery {
     this.#settle();
   }
 
-  async #each(table: Parameters<Parts["context"]["store"]["load"]>[0], take: (key: string, value: Uint8Array) => void): Promise<void> {
+  async #each(
+    table: Parameters<Parts["context"]["store"]["load"]>[0],
+    take: (key: string, value: Uint8Array) => void,
+  ): Promise<void> {
     const { store, observer } = this.#parts.context;
     for await (const records of store.load(table)) {
       for (const [key, value] of records) {
@@ -160,7 +163,11 @@ export class Recovery {
     return group;
   }
 
-  #cursor(session: LastingSession, stretchId: number, { cursor, subscription }: StretchRecord): Cursor | undefined {
+  #cursor(
+    session: LastingSession,
+    stretchId: number,
+    { cursor, subscription }: StretchRecord,
+  ): Cursor | undefined {
     if (cursor === undefined) return undefined;
     const { logs } = this.#parts.context;
     const log = logs.get(cursor.logId);
@@ -217,7 +224,8 @@ export class Recovery {
   #groupCursor(group: SharedGroup | undefined): Cursor | undefined {
     if (group === undefined || group.cursor !== undefined) return group?.cursor;
     const log = this.#logsByFilter.get(group.topicFilter);
-    if (log !== undefined) group.restore(log, log.endIndex, log.totalBytes, this.#parts.context.logs.nextSequence, []);
+    if (log !== undefined)
+      group.restore(log, log.endIndex, log.totalBytes, this.#parts.context.logs.nextSequence, []);
     return group.cursor;
   }
 

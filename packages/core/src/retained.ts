@@ -32,7 +32,9 @@ export class RetainedMessages implements Stored {
 
   /** Whether one more topic would be over the limit. */
   isFull(topicName: string): boolean {
-    return this.#tree.size >= this.#context.limits.retainedMessages && this.#tree.get(topicName) === undefined;
+    return (
+      this.#tree.size >= this.#context.limits.retainedMessages && this.#tree.get(topicName) === undefined
+    );
   }
 
   get(topicName: string): Message | undefined {

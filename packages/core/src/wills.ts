@@ -25,7 +25,8 @@ export function willOf(will: ConnectWill, publisherId: string): Will {
 /** The message to publish for a will that is due at `nowMs`. */
 export function willMessage(will: Will, publisherId: string, nowMs: number): Message {
   const { topicName, payload, qos, retain, forwarded } = will.message;
-  const expiresAtMs = will.messageExpiryInterval === -1 ? Infinity : nowMs + will.messageExpiryInterval * 1000;
+  const expiresAtMs =
+    will.messageExpiryInterval === -1 ? Infinity : nowMs + will.messageExpiryInterval * 1000;
   return Message.of({ topicName, payload, qos, retain, forwarded, expiresAtMs, publisherId });
 }
 
@@ -42,7 +43,11 @@ export type ConnectionEnd =
  * The will is published when its delay is over or when the session ends, whichever is first, 5.0 [MQTT-3.1.2-8]; a new
  * connection for the session before that cancels it, [MQTT-3.1.3-9].
  */
-export function willDelayMs(will: Will, end: ConnectionEnd, sessionExpiryInterval: number): number | undefined {
+export function willDelayMs(
+  will: Will,
+  end: ConnectionEnd,
+  sessionExpiryInterval: number,
+): number | undefined {
   if (end === "normal") return undefined;
   return Math.min(will.delayInterval, sessionExpiryInterval) * 1000;
 }

@@ -1,11 +1,13 @@
 // The server as a process of its own: what it prints, how it ends.
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import mqtt from "mqtt";
 import { connectTcp, newDirectory, ServerProcess } from "./support.ts";
 
 /** A server that listens on a port of its own, in a directory of its own. */
@@ -182,5 +184,48 @@ describe("heirloom, when it cannot start", () => {
     const { code, errors } = await failed(context, ["--port", "0", "--data", "x".repeat(300)]);
     assert.match(errors, /ENAMETOOLONG/);
     assert.equal(code, 74);
+  });
+});
+
+describe("heirloom, when its disk fails", () => {
+  const hasStrace = spawnSync("strace", ["-V"]).status === 0;
+  const skip = hasStrace || process.env["CI"] === "true" ? false : "needs strace";
+
+  it("exits with 74 at once, without acknowledging what it could not sync", { skip }, async (context) => {
+    const directory = await newDirectory(context);
+    // Each of Node's threads fails from its twelfth sync on; opening the store needs fewer.
+    const strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync", "-e"];
+    const under = [...strace, "inject=fdatasync:error=EIO:when=12+"];
+    const server = new ServerProcess(context, ["--port", "0", "--data", "data"], directory, under);
+    const [, url] = await server.untilOutput(/listening on {2}(\S+)/);
+    const client = await mqtt.connectAsync(url ?? "", { reconnectPeriod: 0 });
+    context.after(() => client.end(true));
+    client.on("error", () => {});
+    const closed = new Promise<false>((resolve) => client.once("close", () => resolve(false)));
+    const acknowledged: string[] = [];
+    // Until the connection ends: the last one is never acknowledged.
+    for (let count = 0; client.connected && count < 1_000; count++) {
+      const topic = `t${count}`;
+      const done = client.publishAsync(topic, "x", { qos: 1, retain: true }).then(
+        () => true,
+        () => false,
+      );
+      if (await Promise.race([done, closed])) acknowledged.push(topic);
+    }
+    assert.equal(await server.exit(), 74);
+    assert.match(server.errors, /^heirloom: .*(EIO|Input\/output error)/m);
+    assert.doesNotMatch(server.errors, /\n\s+at /, "no stack trace");
+    const again = await started(context, ["--data", "data"], directory);
+    const reader = await mqtt.connectAsync(`mqtt://127.0.0.1:${again.port}`, { reconnectPeriod: 0 });
+    context.after(() => reader.end(true));
+    const found = new Set<string>();
+    const all = new Promise<void>((resolve) => {
+      reader.on("message", (topic) => {
+        found.add(topic);
+        if (acknowledged.every((name) => found.has(name))) resolve();
+      });
+    });
+    await reader.subscribeAsync("#");
+    if (acknowledged.length > 0) await all;
   });
 });

@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import { MemoryStore, StoreError } from "@heirloom/core";
 import { type Broker, type BrokerOptions, createBroker, type ReceivedMessage } from "heirloom";
-import mqtt from "mqtt";
+import mqtt, { type IDisconnectPacket, type MqttClient } from "mqtt";
 import { newDirectory, readAll } from "./support.ts";
 
 async function running(context: TestContext, options: BrokerOptions = {}): Promise<Broker> {
@@ -19,6 +19,11 @@ function urlOf(broker: Broker, index = 0): string {
   const url = broker.listeners[index]?.url;
   assert.ok(url !== undefined);
   return url;
+}
+
+/** Resolves when a client's connection has closed. */
+function closeOf(client: MqttClient): Promise<void> {
+  return new Promise((resolve) => client.once("close", () => resolve()));
 }
 
 /** The first `count` messages of a subscription of the application. */
@@ -151,19 +156,20 @@ describe("createBroker", () => {
     context.after(() => second.stop());
     const again = mqtt.connect(urlOf(second), session);
     context.after(() => again.end(true));
-    const [topic, payload] = await once(again, "message");
+    const [topic, payload] = await new Promise<[string, Buffer]>((resolve) => {
+      again.once("message", (...message) => resolve([message[0], message[1]]));
+    });
     assert.equal(topic, "kept");
-    assert.equal(String(payload), "over the restart");
+    assert.equal(payload.toString(), "over the restart");
   });
 
   it("says server shutting down (0x8B) to clients of 5.0 when it stops, and closes", async () => {
     const broker = await createBroker({ store: "memory", port: 0 });
     const client = await mqtt.connectAsync(urlOf(broker), { protocolVersion: 5, reconnectPeriod: 0 });
-    const goodbye = once(client, "disconnect");
-    const closed = once(client, "close");
+    const goodbye = new Promise<IDisconnectPacket>((resolve) => client.once("disconnect", resolve));
+    const closed = closeOf(client);
     await broker.stop();
-    const [packet] = await goodbye;
-    assert.equal(packet.reasonCode, 0x8b);
+    assert.equal((await goodbye).reasonCode, 0x8b);
     await closed;
     assert.equal(broker.stop(), broker.stop(), "stopping again is the same stop");
   });
@@ -206,7 +212,7 @@ describe("createBroker", () => {
     });
     context.after(() => client.end(true));
     client.on("error", () => {});
-    const closed = once(client, "close");
+    const closed = closeOf(client);
     store.failing = true;
     client.publish("a", "x", { qos: 1, retain: true }, () => {});
     assert.match((await failed).message, /as the test wants it/);

@@ -108,12 +108,16 @@ export class ServerProcess {
   errors = "";
   #waiting: (() => void)[] = [];
 
-  constructor(context: TestContext, args: readonly string[], directory: string) {
+  /** @param under a program, with its arguments, that runs the server. */
+  constructor(
+    context: TestContext,
+    args: readonly string[],
+    directory: string,
+    under: readonly string[] = [],
+  ) {
     const main = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
-    this.process = spawn(process.execPath, [main, ...args], {
-      cwd: directory,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const [program = process.execPath, ...rest] = [...under, process.execPath, main, ...args];
+    this.process = spawn(program, rest, { cwd: directory, stdio: ["ignore", "pipe", "pipe"] });
     context.after(() => this.process.kill("SIGKILL"));
     this.process.stdout?.setEncoding("utf8").on("data", (text: string) => this.#add("output", text));
     this.process.stderr?.setEncoding("utf8").on("data", (text: string) => this.#add("errors", text));

@@ -6,17 +6,20 @@ import { createBroker } from "heirloom";
 const { port, wsPort, data, ...config } = JSON.parse(process.argv[2] ?? "{}");
 const text = (bytes) => Buffer.from(bytes ?? []).toString();
 
+/** What of the configuration is not one of the broker's limits. */
+const NO_LIMITS = [
+  "deniedTopics",
+  "slowTopics",
+  "passwords",
+  "enhancedAuthentication",
+  "persistence",
+  "serverReference",
+];
+
 function limits() {
-  const {
-    deniedTopics,
-    slowTopics,
-    passwords,
-    enhancedAuthentication,
-    persistence,
-    serverReference,
-    ...rest
-  } = config;
-  return serverReference === undefined ? rest : { ...rest, redirect: { serverReference, permanent: false } };
+  const own = Object.fromEntries(Object.entries(config).filter(([name]) => !NO_LIMITS.includes(name)));
+  const { serverReference } = config;
+  return serverReference === undefined ? own : { ...own, redirect: { serverReference, permanent: false } };
 }
 
 function denied(topic) {

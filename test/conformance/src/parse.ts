@@ -1,6 +1,7 @@
 // Reads what a server sends, and checks every packet against the rules that hold always: fixed-header flags, shortest
 // lengths, properties that belong there, Reason Codes of the table. A broken rule throws, whatever the case is about.
 import { ByteReader, toHex } from "./bytes.ts";
+import { ConformanceError } from "./check.ts";
 import type { AckName, Version } from "./build.ts";
 import { type PacketName, type Properties, readProperties } from "./properties.ts";
 
@@ -111,7 +112,7 @@ function checkCode(name: PacketName, reasonCode: number): number {
 /**
  * The packet that `bytes` starts with, and how many bytes it takes; undefined while it is incomplete.
  *
- * @throws Error when the bytes cannot be a packet of a server in this version.
+ * @throws ConformanceError when the bytes cannot be a packet of a server in this version.
  */
 export function parse(bytes: Uint8Array, version: Version): { packet: Packet; size: number } | undefined {
   const size = packetSize(bytes);
@@ -120,9 +121,8 @@ export function parse(bytes: Uint8Array, version: Version): { packet: Packet; si
   try {
     return { packet: parseWhole(whole, size.header, version), size: size.total };
   } catch (error) {
-    throw new Error(
-      `the broker sent ${toHex(whole)}: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConformanceError(`the broker sent ${toHex(whole)}: ${reason}`, { cause: error });
   }
 }
 

@@ -154,7 +154,8 @@ function writeRow({ id, name, kind }: PropertyRow, value: unknown): Uint8Array {
 export function propertyBytes(properties: Properties): Uint8Array {
   const parts = Object.entries(properties).map(([name, value]) => {
     const found = propertyTable.find((row) => row.name === name);
-    return found === undefined || value === undefined ? join() : writeRow(found, value);
+    if (found === undefined) throw new TypeError(`${name} is no property of 5.0`);
+    return writeRow(found, value);
   });
   return join(...parts);
 }

@@ -99,7 +99,10 @@ async function runGroup(
   const giveUp = (status: "skip" | "fail", reason: string): void => {
     for (const job of left) report(resultOf(job, status, reason, 0));
   };
-  if (controls === undefined) return giveUp("skip", `needs a broker with ${JSON.stringify(config)}`);
+  if (controls === undefined) {
+    giveUp("skip", `needs a broker with ${JSON.stringify(config)}`);
+    return;
+  }
   try {
     await controls.withBroker(config, async (broker) => {
       await inParallel(group, width, async (job) => {

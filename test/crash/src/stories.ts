@@ -35,7 +35,12 @@ export async function acknowledgedMessagesStay(start: Start): Promise<void> {
 async function publishAll(port: number, qos: 1 | 2): Promise<void> {
   const { client } = await WireClient.connect({ port, clientId: `writer-${qos}` });
   for (let number = 0; number < MESSAGES; number++) {
-    client.publish({ topicName: `story/${qos}`, payload: Buffer.from(String(number)), qos, packetId: number + 1 });
+    client.publish({
+      topicName: `story/${qos}`,
+      payload: Buffer.from(String(number)),
+      qos,
+      packetId: number + 1,
+    });
   }
   for (let packetId = 1; packetId <= MESSAGES; packetId++) {
     const ack = await client.take(qos === 1 ? PacketType.PUBACK : PacketType.PUBREC);
@@ -66,7 +71,11 @@ async function readAll(port: number, granted: 1 | 2): Promise<void> {
   const expected = Array.from({ length: MESSAGES }, (_, number) => String(number));
   for (const published of [1, 2] as const) {
     const ofTopic = messages.filter(({ topicName }) => topicName === `story/${published}`);
-    assert.deepEqual(ofTopic.map(textOf), expected, `what was published at QoS ${published}: once and in order`);
+    assert.deepEqual(
+      ofTopic.map(textOf),
+      expected,
+      `what was published at QoS ${published}: once and in order`,
+    );
     assert.ok(ofTopic.every(({ qos }) => qos === Math.min(published, granted)));
   }
   await client.disconnect();

@@ -83,7 +83,8 @@ export class Program {
     const outcome = await within(limitMs, Promise.race([found, this.ended]));
     if (outcome === "found" || this.output.includes(text)) return;
     await this.kill();
-    const what = outcome === undefined ? `has not printed "${text}" in ${limitMs} ms` : `ended with ${outcome.code}`;
+    const what =
+      outcome === undefined ? `has not printed "${text}" in ${limitMs} ms` : `ended with ${outcome.code}`;
     throw new Error(`${this.#command} ${what}; its output:\n${this.output}`);
   }
 
@@ -105,7 +106,9 @@ export class Program {
 
 /** For the option `skip` of a test: why it cannot run. In CI everything has to be there: then it runs, and fails. */
 export function unlessInstalled(...programs: readonly string[]): string | false {
-  const absent = programs.filter((program) => spawnSync("which", [program], { stdio: "ignore" }).status !== 0);
+  const absent = programs.filter(
+    (program) => spawnSync("which", [program], { stdio: "ignore" }).status !== 0,
+  );
   return absent.length === 0 || isCi() ? false : `not installed: ${absent.join(", ")}`;
 }
 

@@ -103,5 +103,8 @@ function launch(options: ServerOptions): Program {
   const { command = [process.execPath, MAIN], args = [], data } = options;
   const listeners = args.includes("--config") ? [] : ["--port", "0", "--ws-port", "0"];
   const directory = data === undefined ? [] : ["--data", data];
-  return new Program([...command, ...listeners, ...directory, ...args], { cwd: options.cwd, env: options.env });
+  return new Program([...command, ...listeners, ...directory, ...args], {
+    cwd: options.cwd,
+    env: options.env,
+  });
 }

@@ -33,7 +33,12 @@ export interface WireOptions {
   /** Seconds; default 0, off. */
   readonly keepAlive?: number;
   readonly receiveMaximum?: number;
-  readonly will?: { readonly topicName: string; readonly payload: string; readonly qos: QoS; readonly willDelayInterval: number };
+  readonly will?: {
+    readonly topicName: string;
+    readonly payload: string;
+    readonly qos: QoS;
+    readonly willDelayInterval: number;
+  };
 }
 
 /** The packets that may have this type: one interface stands for the four acknowledgements. */

@@ -10,6 +10,8 @@ import { LastingSession } from "../sessions/lasting-session.ts";
 import { checkTopicName } from "../topics/index.ts";
 import { willOf } from "../wills.ts";
 
+const MAXIMUM_CLIENT_ID_3_1 = 23;
+
 /** What is wrong with a CONNECT, and the reason code of 5.0 for it. */
 interface Fault {
   readonly reasonCode: number;
@@ -60,7 +62,10 @@ function faultOf(parts: Parts, connection: Connection, connect: Connect): Fault 
   const { limits } = parts.context;
   const versions = connection.listener.protocolVersions ?? limits.protocolVersions;
   if (!versions.includes(connect.protocolVersion)) {
-    return { reasonCode: ReasonCode.UNSUPPORTED_PROTOCOL_VERSION, reason: "this version is not accepted here" };
+    return {
+      reasonCode: ReasonCode.UNSUPPORTED_PROTOCOL_VERSION,
+      reason: "this version is not accepted here",
+    };
   }
   if (parts.connections.size > limits.connections) {
     return { reasonCode: ReasonCode.SERVER_BUSY, reason: `${limits.connections} connections are open` };
@@ -69,6 +74,11 @@ function faultOf(parts: Parts, connection: Connection, connect: Connect): Fault 
 }
 
 function clientIdFault(parts: Parts, connect: Connect): Fault | undefined {
+  if (connect.protocolVersion === 3 && connect.clientId.length > MAXIMUM_CLIENT_ID_3_1) {
+    // 3.1 section 3.1: 1 to 23 characters. Later versions have no such limit.
+    const reason = `a client identifier of ${connect.clientId.length} characters`;
+    return { reasonCode: ReasonCode.CLIENT_IDENTIFIER_NOT_VALID, reason };
+  }
   if (connect.clientId !== "") return undefined;
   // 3.1.1 [MQTT-3.1.3-8]; 3.1 has no empty identifier at all; 5.0 [MQTT-3.1.3-6].
   const isAllowed = connect.protocolVersion === 5 || (connect.protocolVersion === 4 && connect.cleanStart);
@@ -81,7 +91,8 @@ function willFault(parts: Parts, connect: Connect): Fault | undefined {
   const { limits } = parts.context;
   if (will === undefined) return undefined;
   const fault = checkTopicName(will.topicName, limits.topicLevels);
-  if (fault !== undefined) return { reasonCode: ReasonCode.TOPIC_NAME_INVALID, reason: `will topic: ${fault}` };
+  if (fault !== undefined)
+    return { reasonCode: ReasonCode.TOPIC_NAME_INVALID, reason: `will topic: ${fault}` };
   if (will.qos > limits.maximumQoS) {
     // 5.0 [MQTT-3.2.2-12]
     return { reasonCode: ReasonCode.QOS_NOT_SUPPORTED, reason: `will QoS ${will.qos}` };
@@ -103,14 +114,24 @@ function assignedClientId(parts: Parts): string {
 
 // --- authentication --------------------------------------------------------------------------------------------------
 
-async function throughHook(parts: Parts, connection: Connection, connect: Connect, client: ClientInfo): Promise<void> {
+async function throughHook(
+  parts: Parts,
+  connection: Connection,
+  connect: Connect,
+  client: ClientInfo,
+): Promise<void> {
   const answer = await parts.context.hooks.connect?.(connect, client);
   if (connection.state !== "connecting") return;
   if (answer !== undefined && "reasonCode" in answer) {
     connection.refuse(answer.reasonCode, answer.reasonString ?? "refused");
     return;
   }
-  accept(parts, connection, connect, answer?.username === undefined ? client : { ...client, username: answer.username });
+  accept(
+    parts,
+    connection,
+    connect,
+    answer?.username === undefined ? client : { ...client, username: answer.username },
+  );
 }
 
 /** Enhanced authentication, 5.0 section 4.12. */
@@ -124,7 +145,10 @@ function authenticate(
   const exchange = parts.context.hooks.authMethods?.get(method)?.start(client);
   if (exchange === undefined) {
     // 5.0 [MQTT-4.12.0-1]
-    connection.refuse(ReasonCode.BAD_AUTHENTICATION_METHOD, "an authentication method that is not offered here");
+    connection.refuse(
+      ReasonCode.BAD_AUTHENTICATION_METHOD,
+      "an authentication method that is not offered here",
+    );
     return;
   }
   connection.authMethod = method;
@@ -182,7 +206,11 @@ async function step(
   connection.authExchange = undefined;
   const { pendingConnect } = connection;
   if (pendingConnect === undefined) {
-    connection.send({ type: PacketType.AUTH, reasonCode: ReasonCode.SUCCESS, properties: authProperties(connection, answer) });
+    connection.send({
+      type: PacketType.AUTH,
+      reasonCode: ReasonCode.SUCCESS,
+      properties: authProperties(connection, answer),
+    });
     return;
   }
   connection.pendingConnect = undefined;
@@ -229,7 +257,10 @@ function accept(
     session.state.recordChanged();
     connection.waitFor(context.turn.batch());
   }
-  connection.accept(present, { ...authentication, ...connackProperties(parts, connection, connect, client, expiryInterval) });
+  connection.accept(present, {
+    ...authentication,
+    ...connackProperties(parts, connection, connect, client, expiryInterval),
+  });
   parts.connections.add(connection);
   session.connect(connection, client, connect.properties.receiveMaximum ?? 65_535);
   subscriptions.connected(session);
@@ -239,7 +270,8 @@ function accept(
 /** Seconds that the session will outlive its connection; 0 = it will not. */
 function grantExpiry(parts: Parts, connection: Connection, connect: Connect): number {
   const { limits } = parts.context;
-  if (connect.protocolVersion !== 5) return connect.cleanStart ? 0 : Math.min(limits.sessionExpiryDefault, limits.sessionExpiryMaximum);
+  if (connect.protocolVersion !== 5)
+    return connect.cleanStart ? 0 : Math.min(limits.sessionExpiryDefault, limits.sessionExpiryMaximum);
   connection.connectExpiryInterval = connect.properties.sessionExpiryInterval ?? 0;
   return Math.min(connection.connectExpiryInterval, limits.sessionExpiryMaximum);
 }

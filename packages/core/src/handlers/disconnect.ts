@@ -10,7 +10,10 @@ export function handleDisconnect(parts: Parts, connection: Connection, disconnec
   if (session !== undefined && expiryInterval !== undefined) {
     if (connection.connectExpiryInterval === 0 && expiryInterval !== 0) {
       // 5.0 section 3.14.2.2.2
-      connection.fail(ReasonCode.PROTOCOL_ERROR, `Session Expiry Interval ${expiryInterval} after 0 in CONNECT`);
+      connection.fail(
+        ReasonCode.PROTOCOL_ERROR,
+        `Session Expiry Interval ${expiryInterval} after 0 in CONNECT`,
+      );
       return;
     }
     session.expiryInterval = Math.min(expiryInterval, parts.context.limits.sessionExpiryMaximum);

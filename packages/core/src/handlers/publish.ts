@@ -28,18 +28,21 @@ export function handlePublish(parts: Parts, connection: Connection, publish: Pub
 
 /** The topic name with aliases resolved and checked, or `undefined` when the connection was ended. */
 function resolveTopic(parts: Parts, connection: Connection, publish: Publish): string | undefined {
-  let { topicName } = publish;
-  const { topicAlias } = publish;
+  const { topicName, topicAlias } = publish;
   if (topicAlias !== 0) {
     const aliases = connection.incomingAliases;
     if (!aliases.isAllowed(topicAlias)) {
       // 5.0 [MQTT-3.3.2-9]
-      connection.fail(ReasonCode.TOPIC_ALIAS_INVALID, `topic alias ${topicAlias}, the maximum is ${aliases.maximum}`);
+      connection.fail(
+        ReasonCode.TOPIC_ALIAS_INVALID,
+        `topic alias ${topicAlias}, the maximum is ${aliases.maximum}`,
+      );
       return undefined;
     }
     if (topicName === "") {
       const known = aliases.resolve(topicAlias);
-      if (known === undefined) connection.fail(ReasonCode.PROTOCOL_ERROR, `topic alias ${topicAlias} is not defined`);
+      if (known === undefined)
+        connection.fail(ReasonCode.PROTOCOL_ERROR, `topic alias ${topicAlias} is not defined`);
       return known;
     }
   }
@@ -158,7 +161,13 @@ function acceptWithRoom(
   });
 }
 
-function accept(parts: Parts, connection: Connection, session: Session, publish: Publish, message: Message): void {
+function accept(
+  parts: Parts,
+  connection: Connection,
+  session: Session,
+  publish: Publish,
+  message: Message,
+): void {
   const withReceipt = publish.qos === 2 && session.isLasting;
   const reasonCode = parts.acceptance.accept(message, withReceipt);
   if (reasonCode >= ReasonCode.UNSPECIFIED_ERROR) {
@@ -172,12 +181,7 @@ function accept(parts: Parts, connection: Connection, session: Session, publish:
   acknowledge(connection, session, publish, reasonCode);
 }
 
-function acknowledge(
-  connection: Connection,
-  session: Session,
-  publish: Publish,
-  reasonCode: number,
-): void {
+function acknowledge(connection: Connection, session: Session, publish: Publish, reasonCode: number): void {
   if (publish.qos === 2) {
     // A repetition may come before the batch of the first is on disk: PUBREC waits for that one too.
     if (session instanceof LastingSession) connection.waitFor(session.state.receivedBatch());
@@ -203,7 +207,12 @@ function refuse(
     return;
   }
   const type = publish.qos === 2 ? PacketType.PUBREC : PacketType.PUBACK;
-  connection.sendAck(type, publish.packetId, connection.version === 5 ? reasonCode : ReasonCode.SUCCESS, reason);
+  connection.sendAck(
+    type,
+    publish.packetId,
+    connection.version === 5 ? reasonCode : ReasonCode.SUCCESS,
+    reason,
+  );
 }
 
 /** With Payload Format Indicator 1 the payload has to be UTF-8. 5.0 section 3.3.2.3.2. */

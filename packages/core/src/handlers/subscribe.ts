@@ -12,7 +12,11 @@ import { checkTopicFilter, isWildcardFilter, parseSharedFilter } from "../topics
 /** 3.1.1 section 3.9.3: the one failure code there is. */
 const FAILURE_3 = 0x80;
 
-export function handleSubscribe(parts: Parts, connection: Connection, subscribe: Subscribe): Promise<void> | void {
+export function handleSubscribe(
+  parts: Parts,
+  connection: Connection,
+  subscribe: Subscribe,
+): Promise<void> | void {
   const { session } = connection;
   if (session === undefined) return;
   const subscriptionIdentifier = subscribe.properties.subscriptionIdentifier ?? 0;
@@ -27,7 +31,13 @@ export function handleSubscribe(parts: Parts, connection: Connection, subscribe:
   }
   const { subscribe: hook } = parts.context.hooks;
   if (hook !== undefined) return throughHook(parts, connection, session, subscribe, wanted, hook);
-  finish(parts, connection, session, subscribe, wanted.map((subscription) => grant(parts, session, subscription)));
+  finish(
+    parts,
+    connection,
+    session,
+    subscribe,
+    wanted.map((subscription) => grant(parts, session, subscription)),
+  );
 }
 
 async function throughHook(
@@ -65,7 +75,8 @@ function grant(parts: Parts, session: Session, subscription: Subscription): Gran
   if (shared === "invalid") return ReasonCode.TOPIC_FILTER_INVALID;
   const plainFilter = shared?.topicFilter ?? topicFilter;
   if (checkTopicFilter(plainFilter, limits.topicLevels) !== undefined) return ReasonCode.TOPIC_FILTER_INVALID;
-  if (shared !== undefined && !limits.sharedSubscriptionAvailable) return ReasonCode.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED;
+  if (shared !== undefined && !limits.sharedSubscriptionAvailable)
+    return ReasonCode.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED;
   if (isWildcardFilter(plainFilter) && !limits.wildcardSubscriptionAvailable) {
     return ReasonCode.WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED;
   }
@@ -103,7 +114,11 @@ function finish(
     const wantsRetained = item.retainHandling === 0 || (item.retainHandling === 1 && !existed);
     if (wantsRetained && !isShared) session.replay(retained.replay(item.topicFilter, item));
     if (connection.client !== undefined) {
-      context.observer.event("subscribed", { client: connection.client, topicFilter: item.topicFilter, qos: item.qos });
+      context.observer.event("subscribed", {
+        client: connection.client,
+        topicFilter: item.topicFilter,
+        qos: item.qos,
+      });
     }
   }
   if (session.isLasting) connection.waitFor(context.turn.batch());

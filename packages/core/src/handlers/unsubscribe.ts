@@ -23,5 +23,9 @@ export function handleUnsubscribe(parts: Parts, connection: Connection, unsubscr
     if (existed && client !== undefined) context.observer.event("unsubscribed", { client, topicFilter });
   }
   if (session.isLasting) connection.waitFor(context.turn.batch());
-  connection.sendWithReason(() => ({ type: PacketType.UNSUBACK, packetId: unsubscribe.packetId, reasonCodes }));
+  connection.sendWithReason(() => ({
+    type: PacketType.UNSUBACK,
+    packetId: unsubscribe.packetId,
+    reasonCodes,
+  }));
 }

@@ -27,7 +27,13 @@ export class Block {
   #bytes: Uint8Array;
   readonly #offsets: number[] = [];
 
-  private constructor(logId: number, firstIndex: number, bytesBefore: number, bytes: Uint8Array, writer?: Writer) {
+  private constructor(
+    logId: number,
+    firstIndex: number,
+    bytesBefore: number,
+    bytes: Uint8Array,
+    writer?: Writer,
+  ) {
     this.logId = logId;
     this.firstIndex = firstIndex;
     this.bytesBefore = bytesBefore;
@@ -97,13 +103,19 @@ export class Block {
       this.#writer = undefined;
     }
     this.batch = batch;
-    return { logId: this.logId, firstIndex: this.firstIndex, lastIndex: this.endIndex - 1, bytes: this.#bytes };
+    return {
+      logId: this.logId,
+      firstIndex: this.firstIndex,
+      lastIndex: this.endIndex - 1,
+      bytes: this.#bytes,
+    };
   }
 
   /** Reads the entry at `index`, which must lie in this block. */
   entry(index: number): Entry {
     const offset = this.#offsets[index - this.firstIndex];
-    if (offset === undefined) throw new RangeError(`entry ${index} is not in block ${this.firstIndex}..${this.endIndex - 1}`);
+    if (offset === undefined)
+      throw new RangeError(`entry ${index} is not in block ${this.firstIndex}..${this.endIndex - 1}`);
     return readEntry(this.#writer === undefined ? this.#bytes : this.#writer.bytes, offset);
   }
 }

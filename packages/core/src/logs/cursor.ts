@@ -92,6 +92,11 @@ export class Cursor implements LogReader {
     return first !== undefined && first.firstIndex <= this.next ? first.entry(this.next) : "absent";
   }
 
+  /** Whether a message with this sequence number was published during the stretch. */
+  covers(sequence: number): boolean {
+    return sequence >= this.fromSequence && sequence < this.untilSequence;
+  }
+
   /** Moves past one entry that took `bytes` in the log. */
   advance(bytes: number): void {
     this.next++;

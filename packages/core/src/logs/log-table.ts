@@ -206,7 +206,8 @@ export class LogTable implements LogHost {
 
 /** Looks at the readers of a log only when one of them could be over its limit. */
 function enforceLimits(limits: Limits, log: Log): void {
-  if (log.endIndex - log.firstIndex < limits.queueMessages / 16 && log.totalBytes < limits.queueBytes / 16) return;
+  if (log.endIndex - log.firstIndex < limits.queueMessages / 16 && log.totalBytes < limits.queueBytes / 16)
+    return;
   for (const cursor of [...log.cursors]) if (cursor.waiting > 0) cursor.enforceLimit(limits);
 }
 

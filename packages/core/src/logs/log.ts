@@ -62,7 +62,14 @@ export class Log implements Stored {
   #isFull = false;
   #lowBytes = 0;
 
-  constructor(host: LogHost, logId: number, topicFilter: string, firstIndex: number, endIndex: number, totalBytes: number) {
+  constructor(
+    host: LogHost,
+    logId: number,
+    topicFilter: string,
+    firstIndex: number,
+    endIndex: number,
+    totalBytes: number,
+  ) {
     this.#host = host;
     this.logId = logId;
     this.topicFilter = topicFilter;
@@ -166,7 +173,8 @@ export class Log implements Stored {
     this.#lowBytes = this.totalBytes;
     for (const cursor of this.cursors) {
       this.#lowBytes = Math.min(this.#lowBytes, cursor.nextBytes);
-      if (cursor.waiting >= limits.queueMessages || cursor.waitingBytes >= limits.queueBytes) this.#isFull = true;
+      if (cursor.waiting >= limits.queueMessages || cursor.waitingBytes >= limits.queueBytes)
+        this.#isFull = true;
     }
     return this.#isFull;
   }

@@ -30,7 +30,10 @@ export type ConnectHook = (
 ) => Awaitable<Refusal | { readonly username?: string } | undefined | void>;
 
 /** Moment: a message is about to be accepted, a Will's too. Returns a refusal, or a message to take instead. */
-export type PublishHook = (message: Message, client: ClientInfo) => Awaitable<Refusal | Message | undefined | void>;
+export type PublishHook = (
+  message: Message,
+  client: ClientInfo,
+) => Awaitable<Refusal | Message | undefined | void>;
 
 /** Moment: one filter of a SUBSCRIBE. Returns a refusal, or another granted QoS. */
 export type SubscribeHook = (

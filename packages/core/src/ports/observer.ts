@@ -12,7 +12,11 @@ export interface BrokerEvents {
   refused: { readonly remoteAddress: string; readonly reasonCode: number; readonly reason: string };
   subscribed: { readonly client: ClientInfo; readonly topicFilter: string; readonly qos: number };
   unsubscribed: { readonly client: ClientInfo; readonly topicFilter: string };
-  sessionEnded: { readonly clientId: string; readonly reason: "expired" | "clean-start" | "closed"; readonly discarded: number };
+  sessionEnded: {
+    readonly clientId: string;
+    readonly reason: "expired" | "clean-start" | "closed";
+    readonly discarded: number;
+  };
   /** Acknowledged messages left out at a queue's limit. */
   discarded: { readonly clientId: string; readonly messages: number };
   willPublished: { readonly clientId: string; readonly topicName: string };

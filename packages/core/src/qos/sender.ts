@@ -118,7 +118,10 @@ export class Sender<Ref> {
    * PUBREC came. `"release"`: PUBREL is owed (again); `"ended"`: it had an error code and the delivery is over,
    * 5.0 [MQTT-4.3.3-4]; `"unknown"`: no QoS 2 delivery has this identifier.
    */
-  pubrec(packetId: number, isError: boolean): { outcome: "release" | "ended"; delivery: Delivery<Ref> } | "unknown" {
+  pubrec(
+    packetId: number,
+    isError: boolean,
+  ): { outcome: "release" | "ended"; delivery: Delivery<Ref> } | "unknown" {
     const delivery = this.#inFlight.get(packetId);
     if (delivery === undefined || delivery.qos !== 2) return "unknown";
     if (!isError || delivery.isReleased) {

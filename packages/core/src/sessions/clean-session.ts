@@ -29,7 +29,13 @@ export class CleanSession extends Session {
     this.#offer(message, qos, retain, identifiers, shared);
   }
 
-  override sendShared(message: Message, qos: 1 | 2, retain: boolean, identifiers: readonly number[], place: Place): void {
+  override sendShared(
+    message: Message,
+    qos: 1 | 2,
+    retain: boolean,
+    identifiers: readonly number[],
+    place: Place,
+  ): void {
     this.#send(message, qos, retain, identifiers, place);
   }
 

@@ -218,7 +218,13 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
     this.#send(message, qos, retain, identifiers, undefined);
   }
 
-  override sendShared(message: Message, qos: 1 | 2, retain: boolean, identifiers: readonly number[], place: Place): void {
+  override sendShared(
+    message: Message,
+    qos: 1 | 2,
+    retain: boolean,
+    identifiers: readonly number[],
+    place: Place,
+  ): void {
     this.#send(message, qos, retain, identifiers, place);
   }
 
@@ -232,7 +238,13 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
   #openInbox(): Cursor {
     const { logs } = this.context;
     const cursor = new Cursor(INBOX, this, logs.create(""), INBOX_SUBSCRIPTION, 0, 0, logs.nextSequence);
-    this.addStretch({ stretchId: INBOX, session: this, subscription: INBOX_SUBSCRIPTION, cursor, group: undefined });
+    this.addStretch({
+      stretchId: INBOX,
+      session: this,
+      subscription: INBOX_SUBSCRIPTION,
+      cursor,
+      group: undefined,
+    });
     this.state.stretchChanged(INBOX);
     return cursor;
   }
@@ -279,9 +291,7 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
   #sendNext(next: NextEntry, outlet: Outlet): void {
     const { entry } = next;
     const { message } = entry;
-    const wanting = next.cursors.filter(
-      ({ subscription }) => !(subscription.noLocal && message.publisherId === this.clientId),
-    );
+    const wanting = next.cursors.filter((cursor) => !this.#isOwn(cursor, entry));
     const first = wanting[0];
     const isExpired = message.expiresAtMs <= this.context.turn.nowMs;
     if (first === undefined || isExpired) {
@@ -304,6 +314,11 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
       if (changed === undefined) this.context.counters.droppedRefused++;
       else this.#send(changed, qos, retain, identifiers, place);
     });
+  }
+
+  /** Whether the client published it itself and this subscription does not want such messages, 5.0 [MQTT-3.8.3-3]. */
+  #isOwn(cursor: Cursor, entry: Entry): boolean {
+    return cursor.subscription.noLocal && entry.message.publisherId === this.clientId;
   }
 
   #advance(next: NextEntry): void {
@@ -334,7 +349,11 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
   }
 
   /** Flags and identifiers of a delivery from a log: what all subscriptions that want it add up to. */
-  #options(entry: Entry, first: Cursor, wanting: readonly Cursor[]): { retain: boolean; identifiers: readonly number[] } {
+  #options(
+    entry: Entry,
+    first: Cursor,
+    wanting: readonly Cursor[],
+  ): { retain: boolean; identifiers: readonly number[] } {
     if (first.cursorId === INBOX) return { retain: true, identifiers: entry.identifiers };
     const retain = entry.message.retain && wanting.some((cursor) => cursor.subscription.retainAsPublished);
     let identifiers = NO_IDENTIFIERS;
@@ -342,7 +361,18 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
       const { subscriptionIdentifier } = subscription;
       if (subscriptionIdentifier !== 0) identifiers = [...identifiers, subscriptionIdentifier];
     }
-    return { retain, identifiers };
+    return { retain, identifiers: [...identifiers, ...this.#identifiersAtQoS0(entry.message.topicName)] };
+  }
+
+  /** Subscriptions with QoS 0 have no cursor, but their identifiers belong to every copy, 5.0 [MQTT-3.3.4-4]. */
+  #identifiersAtQoS0(topicName: string): readonly number[] {
+    let identifiers = NO_IDENTIFIERS;
+    for (const { cursor, group, subscription } of this.subscriptions.values()) {
+      const { subscriptionIdentifier, topicFilter } = subscription;
+      if (cursor !== undefined || group !== undefined || subscriptionIdentifier === 0) continue;
+      if (topicMatchesFilter(topicName, topicFilter)) identifiers = [...identifiers, subscriptionIdentifier];
+    }
+    return identifiers;
   }
 
   // --- what was in flight when the connection was lost -----------------------------------------------------------
@@ -426,7 +456,7 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
     }
     const wanting: Cursor[] = [];
     for (const { cursor } of this.stretches.values()) {
-      if (cursor === undefined || entry.sequence < cursor.fromSequence || entry.sequence >= cursor.untilSequence) continue;
+      if (cursor === undefined || !cursor.covers(entry.sequence) || this.#isOwn(cursor, entry)) continue;
       if (topicMatchesFilter(entry.message.topicName, cursor.log.topicFilter)) wanting.push(cursor);
     }
     return this.#options(entry, first, wanting);

@@ -123,7 +123,8 @@ export function readPage(context: Context, cursor: Cursor, done: () => void): vo
 /** Goes on behind entries that the store could not give back. They were acknowledged: they are counted and reported. */
 function skipMissing(context: Context, cursor: Cursor): void {
   if (cursor.waiting === 0) return;
-  const first = cursor.page.find((block) => block.endIndex > cursor.next)?.firstIndex ?? cursor.log.recentIndex;
+  const first =
+    cursor.page.find((block) => block.endIndex > cursor.next)?.firstIndex ?? cursor.log.recentIndex;
   const missing = Math.min(first, cursor.end, cursor.log.endIndex) - cursor.next;
   if (missing <= 0) return;
   context.counters.damagedEntries += missing;

@@ -62,7 +62,8 @@ export class MemoryQueue {
 
   #grow(): void {
     const ring: (WaitingDelivery | undefined)[] = [];
-    for (let place = 0; place < this.#count; place++) ring.push(this.#ring[(this.#head + place) % this.#ring.length]);
+    for (let place = 0; place < this.#count; place++)
+      ring.push(this.#ring[(this.#head + place) % this.#ring.length]);
     ring.length = Math.max(16, this.#count * 2);
     this.#ring = ring;
     this.#head = 0;

@@ -15,9 +15,19 @@ export interface PlaceGroup {
 
 export type Place =
   /** A log: the session's own cursor, or that of a shared group. */
-  | { readonly stretchId: number; readonly cursor: Cursor; readonly index: number; readonly group: PlaceGroup | undefined }
+  | {
+      readonly stretchId: number;
+      readonly cursor: Cursor;
+      readonly index: number;
+      readonly group: PlaceGroup | undefined;
+    }
   /** A shared group without a log; the message is kept until it is acknowledged. */
-  | { readonly stretchId: number; readonly group: PlaceGroup; readonly message: Message; readonly cursor: undefined }
+  | {
+      readonly stretchId: number;
+      readonly group: PlaceGroup;
+      readonly message: Message;
+      readonly cursor: undefined;
+    }
   /** Nowhere: the delivery ends with the connection. */
   | undefined;
 

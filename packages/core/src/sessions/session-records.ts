@@ -72,7 +72,15 @@ export function readSession(bytes: Uint8Array): SessionRecord {
   const username = flags & HAS_USERNAME ? reader.text() : undefined;
   const willDueAtMs = flags & HAS_WILL ? timeOf(reader.u48()) : Infinity;
   const will = flags & HAS_WILL ? readWill(reader) : undefined;
-  return { sessionId, expiryInterval, endsAtMs, isConnected: (flags & IS_CONNECTED) !== 0, username, will, willDueAtMs };
+  return {
+    sessionId,
+    expiryInterval,
+    endsAtMs,
+    isConnected: (flags & IS_CONNECTED) !== 0,
+    username,
+    will,
+    willDueAtMs,
+  };
 }
 
 function writeWill(writer: Writer, will: Will): void {
@@ -176,7 +184,11 @@ export interface DeliveryRun {
 export interface DeliveryRecord {
   readonly lastPacketId: number;
   readonly runs: readonly DeliveryRun[];
-  readonly moved: readonly { readonly stretchId: number; readonly next: number; readonly nextBytes: number }[];
+  readonly moved: readonly {
+    readonly stretchId: number;
+    readonly next: number;
+    readonly nextBytes: number;
+  }[];
 }
 
 /**
@@ -258,4 +270,3 @@ export function readReceived(bytes: Uint8Array): number[] {
   while (!reader.atEnd) packetIds.push(reader.u16());
   return packetIds;
 }
-

@@ -7,7 +7,13 @@ import type { Cursor } from "../logs/cursor.ts";
 import type { Receiver } from "../qos/receiver.ts";
 import type { Sender } from "../qos/sender.ts";
 import type { Place } from "./place.ts";
-import { type SessionRecord, writeDelivery, writeReceived, writeSession, writeStretch } from "./session-records.ts";
+import {
+  type SessionRecord,
+  writeDelivery,
+  writeReceived,
+  writeSession,
+  writeStretch,
+} from "./session-records.ts";
 import type { Stretch } from "./stretch.ts";
 
 /** More moved cursors than this are written to their own records instead of the delivery record. */
@@ -108,7 +114,8 @@ export class SessionState implements Stored {
 
   #writeDelivery(batch: StoreBatch, key: string): void {
     const moved = [];
-    for (const cursor of this.#session.backlog.cursors.values()) if (cursor.next !== cursor.recordNext) moved.push(cursor);
+    for (const cursor of this.#session.backlog.cursors.values())
+      if (cursor.next !== cursor.recordNext) moved.push(cursor);
     if (moved.length > MOVED_IN_DELIVERY) {
       for (const cursor of moved) this.#changedStretches.add(cursor.cursorId);
       moved.length = 0;

@@ -49,7 +49,11 @@ export class SessionTable {
    *
    * @returns whether it existed: Session Present.
    */
-  open(clientId: string, cleanStart: boolean, expiryInterval: number): { session: Session; present: boolean } {
+  open(
+    clientId: string,
+    cleanStart: boolean,
+    expiryInterval: number,
+  ): { session: Session; present: boolean } {
     const existing = this.#sessions.get(clientId);
     if (existing !== undefined && !cleanStart && existing.isLasting) {
       this.#context.deadlines.clear(existing.expiry);
@@ -104,7 +108,8 @@ export class SessionTable {
     this.#subscriptions.disconnected(session);
     session.disconnect();
     const { nowMs } = this.#context.turn;
-    const delayMs = session.will === undefined ? undefined : willDelayMs(session.will, end, session.expiryInterval);
+    const delayMs =
+      session.will === undefined ? undefined : willDelayMs(session.will, end, session.expiryInterval);
     // 5.0 section 3.1.2.5: a server that shuts down may defer wills to its next start.
     const isDeferred = !isRunning && session.isLasting && session.expiryInterval > 0;
     if (delayMs === undefined) session.will = undefined;
@@ -131,7 +136,8 @@ export class SessionTable {
     counters.sessions = this.#sessions.size;
     let discarded = 0;
     if (session instanceof CleanSession) session.endQueue();
-    else if (session instanceof LastingSession) discarded = session.backlog.waiting + session.sender.inFlightCount;
+    else if (session instanceof LastingSession)
+      discarded = session.backlog.waiting + session.sender.inFlightCount;
     counters.discardedWithSession += discarded;
     this.#subscriptions.ended(session);
     if (session instanceof LastingSession) {

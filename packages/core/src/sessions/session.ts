@@ -53,7 +53,12 @@ export abstract class Session implements Pumpable, Subscriber {
   /** A delivery hook is being waited for. */
   #isHookPending = false;
 
-  constructor(context: Context, clientId: string, expired: (session: Session) => void, willDue: (session: Session) => void) {
+  constructor(
+    context: Context,
+    clientId: string,
+    expired: (session: Session) => void,
+    willDue: (session: Session) => void,
+  ) {
     this.context = context;
     this.clientId = clientId;
     this.expiry = new Deadline(() => expired(this));
@@ -95,13 +100,21 @@ export abstract class Session implements Pumpable, Subscriber {
     shared: Shared,
   ): void;
 
-  abstract sendShared(message: Message, qos: 1 | 2, retain: boolean, identifiers: readonly number[], place: Place): void;
+  abstract sendShared(
+    message: Message,
+    qos: 1 | 2,
+    retain: boolean,
+    identifiers: readonly number[],
+    place: Place,
+  ): void;
 
   /** Takes a retained message for a new subscription. Returns false when it should come again later. */
   abstract offerRetained(message: Message, qos: 1 | 2, identifiers: readonly number[]): boolean;
 
   get hasRoom(): boolean {
-    return this.outlet !== undefined && this.sender.room > 0 && !this.outlet.isFull && !this.sender.isResending;
+    return (
+      this.outlet !== undefined && this.sender.room > 0 && !this.outlet.isFull && !this.sender.isResending
+    );
   }
 
   offerQoS0(message: Message, retain: boolean, identifiers: readonly number[]): void {

@@ -96,12 +96,26 @@ export class SharedGroup implements CursorOwner, Pumpable, StretchGroup, Stored 
   /** Begins to keep messages in the log: a lasting session joined. */
   openCursor(log: Log, sequence: number): void {
     if (this.cursor !== undefined) return;
-    this.cursor = new Cursor(GROUP_CURSOR, this, log, GROUP_SUBSCRIPTION, log.endIndex, log.totalBytes, sequence);
+    this.cursor = new Cursor(
+      GROUP_CURSOR,
+      this,
+      log,
+      GROUP_SUBSCRIPTION,
+      log.endIndex,
+      log.totalBytes,
+      sequence,
+    );
     this.#context.turn.save(this);
   }
 
   /** Takes up the cursor after a restart. */
-  restore(log: Log, next: number, nextBytes: number, fromSequence: number, openIndexes: readonly number[]): void {
+  restore(
+    log: Log,
+    next: number,
+    nextBytes: number,
+    fromSequence: number,
+    openIndexes: readonly number[],
+  ): void {
     this.cursor = new Cursor(GROUP_CURSOR, this, log, GROUP_SUBSCRIPTION, next, nextBytes, fromSequence);
     this.#returned = [...openIndexes].sort((a, b) => a - b);
   }
@@ -173,7 +187,7 @@ export class SharedGroup implements CursorOwner, Pumpable, StretchGroup, Stored 
   /** The next connected member in turn; with `withRoom` one that can take a message of QoS 1 or 2 now. */
   #nextMember(withRoom: boolean): Stretch | undefined {
     const members = this.#members;
-    for (let tried = 0; tried < members.length; tried++) {
+    for (const _ of members) {
       this.#turn = (this.#turn + 1) % members.length;
       const member = members[this.#turn];
       if (member?.session.outlet === undefined) continue;

@@ -44,8 +44,20 @@ export interface Subscriber {
   offerQoS0(message: Message, retain: boolean, identifiers: readonly number[]): void;
 
   /** Takes a message of a shared group without a log; it waits if there is no room. Only clean sessions are members there. */
-  offerShared(message: Message, qos: 1 | 2, retain: boolean, identifiers: readonly number[], shared: Shared): void;
+  offerShared(
+    message: Message,
+    qos: 1 | 2,
+    retain: boolean,
+    identifiers: readonly number[],
+    shared: Shared,
+  ): void;
 
   /** Takes a message from a shared group. There must be room. `place` says where it can be read, or given, again. */
-  sendShared(message: Message, qos: 1 | 2, retain: boolean, identifiers: readonly number[], place: Place): void;
+  sendShared(
+    message: Message,
+    qos: 1 | 2,
+    retain: boolean,
+    identifiers: readonly number[],
+    place: Place,
+  ): void;
 }

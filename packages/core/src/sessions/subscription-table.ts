@@ -158,7 +158,11 @@ export class SubscriptionTable {
 
   // --- inside ----------------------------------------------------------------------------------------------------
 
-  #begin(session: Session, subscription: Subscription, shared: { shareName: string; topicFilter: string } | undefined): void {
+  #begin(
+    session: Session,
+    subscription: Subscription,
+    shared: { shareName: string; topicFilter: string } | undefined,
+  ): void {
     const entry = this.#entry(shared?.topicFilter ?? subscription.topicFilter);
     const group = shared === undefined ? undefined : this.group(shared.shareName, shared.topicFilter);
     const stretch = this.#makeStretch(session, subscription, entry, group);
@@ -169,7 +173,8 @@ export class SubscriptionTable {
       if (session.outlet !== undefined) entry.online.add(stretch);
     } else {
       group.add(stretch);
-      if (session.isLasting && subscription.qos > 0) group.openCursor(this.#log(entry), this.#context.logs.nextSequence);
+      if (session.isLasting && subscription.qos > 0)
+        group.openCursor(this.#log(entry), this.#context.logs.nextSequence);
     }
     if (session instanceof LastingSession) {
       session.addStretch(stretch);
@@ -193,7 +198,15 @@ export class SubscriptionTable {
     }
     const log = this.#log(entry);
     const { nextSequence } = this.#context.logs;
-    const cursor = new Cursor(stretchId, session, log, subscription, log.endIndex, log.totalBytes, nextSequence);
+    const cursor = new Cursor(
+      stretchId,
+      session,
+      log,
+      subscription,
+      log.endIndex,
+      log.totalBytes,
+      nextSequence,
+    );
     if (subscription.noLocal) log.keepsPublisher = true;
     return { stretchId, session, subscription, cursor, group };
   }
@@ -251,7 +264,8 @@ export class SubscriptionTable {
   }
 
   #removeIfUnused(entry: FilterEntry): void {
-    if (entry.count === 0 && entry.log === undefined && entry.groups.size === 0) this.#tree.delete(entry.topicFilter);
+    if (entry.count === 0 && entry.log === undefined && entry.groups.size === 0)
+      this.#tree.delete(entry.topicFilter);
   }
 }
 

@@ -30,7 +30,11 @@ export function packetWords(packet: Packet): string {
     case PacketType.PUBREC:
     case PacketType.PUBREL:
     case PacketType.PUBCOMP:
-      return words(packetName(packet.type), String(packet.packetId), packet.reasonCode === 0 ? "" : hex(packet.reasonCode));
+      return words(
+        packetName(packet.type),
+        String(packet.packetId),
+        packet.reasonCode === 0 ? "" : hex(packet.reasonCode),
+      );
     case PacketType.SUBACK:
     case PacketType.UNSUBACK:
       return words(packetName(packet.type), String(packet.packetId), ...packet.reasonCodes.map(hex));
@@ -45,7 +49,9 @@ export function packetWords(packet: Packet): string {
 function publishWords(publish: Publish): string {
   const { topicName, qos, packetId, source, payloadStart, payloadEnd } = publish;
   const isLong = payloadEnd - payloadStart > 40;
-  const payload = isLong ? `(${payloadEnd - payloadStart} bytes)` : decodeUtf8(source, payloadStart, payloadEnd);
+  const payload = isLong
+    ? `(${payloadEnd - payloadStart} bytes)`
+    : decodeUtf8(source, payloadStart, payloadEnd);
   return words(
     "PUBLISH",
     qos === 0 ? "" : String(packetId),
@@ -57,7 +63,10 @@ function publishWords(publish: Publish): string {
     [
       ["expiry", publish.messageExpiryInterval === -1 ? undefined : publish.messageExpiryInterval],
       ["alias", publish.topicAlias === 0 ? undefined : publish.topicAlias],
-      ["ids", publish.subscriptionIdentifiers.length === 0 ? undefined : publish.subscriptionIdentifiers.join(",")],
+      [
+        "ids",
+        publish.subscriptionIdentifiers.length === 0 ? undefined : publish.subscriptionIdentifiers.join(","),
+      ],
     ],
   );
 }

@@ -538,7 +538,7 @@ function isSame(seen: unknown, expected: unknown): boolean {
 }
 
 function show(value: unknown): string {
-  const shown = JSON.stringify(value) ?? "undefined";
+  const shown = value === undefined ? "undefined" : JSON.stringify(value);
   return shown.length > 1000 ? `${shown.slice(0, 1000)}...` : shown;
 }
 

@@ -106,7 +106,9 @@ export class TestClient {
   sendPublish({ payload, ...rest }: MessageInit): void {
     const qos = rest.qos ?? 0;
     const packetId = rest.packetId ?? (qos === 0 ? 0 : ++this.#lastPacketId);
-    this.send(createPublish({ ...rest, packetId, payload: payload === undefined ? NO_BYTES : utf8(payload) }));
+    this.send(
+      createPublish({ ...rest, packetId, payload: payload === undefined ? NO_BYTES : utf8(payload) }),
+    );
   }
 
   sendConnect(init: ConnectInit = {}): void {
@@ -117,7 +119,10 @@ export class TestClient {
     this.send({
       type: PacketType.SUBSCRIBE,
       packetId: ++this.#lastPacketId,
-      subscriptions: filters.map((filter) => ({ ...DEFAULT_OPTIONS, ...(typeof filter === "string" ? { topicFilter: filter } : filter) })),
+      subscriptions: filters.map((filter) => ({
+        ...DEFAULT_OPTIONS,
+        ...(typeof filter === "string" ? { topicFilter: filter } : filter),
+      })),
       properties: subscriptionIdentifier === undefined ? {} : { subscriptionIdentifier },
     });
   }
@@ -202,7 +207,15 @@ export class TestClient {
 const DEFAULT_OPTIONS = { qos: 2, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const;
 
 function connectPacket(name: string, protocolVersion: ProtocolVersion, init: ConnectInit): Connect {
-  const { clientId = name, cleanStart = true, keepAlive = 0, username, password, will, properties = {} } = init;
+  const {
+    clientId = name,
+    cleanStart = true,
+    keepAlive = 0,
+    username,
+    password,
+    will,
+    properties = {},
+  } = init;
   return {
     type: PacketType.CONNECT,
     protocolVersion,

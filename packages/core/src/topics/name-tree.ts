@@ -108,8 +108,8 @@ class TreeWalk<T> implements NameMatcher<T> {
     if (this.#done) return undefined;
     const before = this.#node;
     const value = this.#search(maxVisits);
-    // First hold, then release: else the path that both share could go away in between.
-    if (!this.#done) this.#tree.hold(this.#node);
+    // First hold, then release: else the path that both share could go away in between. The search may have ended the walk.
+    if (!this.done) this.#tree.hold(this.#node);
     this.#tree.release(before);
     return value;
   }

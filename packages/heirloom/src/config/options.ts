@@ -228,6 +228,12 @@ export const LIMIT_OPTIONS: OptionTable<Limits> = {
     "What happens when the queue of a lasting session is full: its oldest message is discarded and counted, the " +
       "publisher is refused with 0x97, or the publisher's acknowledgement waits.",
   ),
+  messageLogBytes: limit(
+    "messageLogBytes",
+    size({ minimum: 1_024, maximum: MAXIMUM.bytes }),
+    "Bytes that one message may take on disk in all: its size times the filters of lasting sessions that it matches. " +
+      "A message that matches several filters and takes more is refused with 0x97.",
+  ),
   cleanQueueMessages: limit(
     "cleanQueueMessages",
     count({ minimum: 1, maximum: MAXIMUM.count }),

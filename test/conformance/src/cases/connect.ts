@@ -1,7 +1,7 @@
 // CONNECT: which is the first packet, which are accepted and how the others are refused. Section 3.1 of each version.
 import { auth, connect, disconnect, packet, pingreq, publish, subscribe } from "../build.ts";
 import { hex, join, prefixed, toHex, u16 } from "../bytes.ts";
-import { type Case, NUMBERED, VERSIONS } from "../case.ts";
+import { type Case, VERSIONS } from "../case.ts";
 import { equal, fail, forEach, oneOf, truthy } from "../check.ts";
 import type { Trial } from "../trial.ts";
 

@@ -1,7 +1,7 @@
 // SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK and their effects. Sections 3.8 to 3.11.
 import { packet, subscribe, unsubscribe } from "../build.ts";
 import { hex, prefixed, u16 } from "../bytes.ts";
-import { type Case, NUMBERED, VERSIONS } from "../case.ts";
+import { type Case, VERSIONS } from "../case.ts";
 import type { Client } from "../client.ts";
 import { equal, fail, forEach, oneOf } from "../check.ts";
 import type { Publish } from "../parse.ts";

@@ -1,0 +1,2 @@
+// The simulation's public names, for its command and its tests.
+export {};

@@ -1,0 +1,339 @@
+// One client as the model sees it: its connections, the sessions it had, what it published and what became of its wills.
+// Fed with the packets that the client sends and gets; knows nothing of the broker's inside.
+
+import {
+  type Ack,
+  type Connack,
+  type Connect,
+  type Disconnect,
+  type Packet,
+  PacketType,
+  type Publish,
+  type Suback,
+  type Subscribe,
+  type Unsuback,
+  type Unsubscribe,
+} from "@heirloom/codec";
+import type { Link } from "../network.ts";
+import type { MessageModel } from "./message.ts";
+import { idOf } from "./message.ts";
+import { type Surroundings, SessionModel } from "./session.ts";
+import type { Grant, Presence } from "./subscriptions.ts";
+
+/** What a client needs to find of others. */
+export interface World extends Surroundings {
+  message(id: number): MessageModel | undefined;
+  /** When the process that had this connection was up again; `Infinity` while it is not; the link's end if that is on disk. */
+  latestEndMs(link: Link): number;
+}
+
+const NEVER = 0xffff_ffff;
+const TIME_SLACK_MS = 1_000;
+
+/** One connection of a client. */
+export interface ConnectionModel {
+  readonly link: Link;
+  readonly connect: Connect;
+  readonly sentMs: number;
+  acceptedMs: number | undefined;
+  readonly will: MessageModel | undefined;
+  /** A DISCONNECT was sent. */
+  disconnect: Disconnect | undefined;
+  /** Packet identifiers whose acknowledgement is awaited, in the order in which it has to come. */
+  readonly pubacks: number[];
+  readonly pubrecs: number[];
+  readonly pubcomps: number[];
+}
+
+export class ClientModel {
+  readonly clientId: string;
+  readonly version: 3 | 4 | 5;
+  session: SessionModel | undefined;
+  connection: ConnectionModel | undefined;
+  /** All that it had, for the rules at the end. */
+  readonly sessions: SessionModel[] = [];
+  readonly #world: World;
+  /** Its messages in flight by packet identifier. */
+  readonly #outgoing = new Map<number, MessageModel>();
+  readonly #subscribes = new Map<number, Grant[]>();
+  readonly #unsubscribes = new Map<number, Presence[]>();
+  /** Messages that went out on the present connection at QoS 0. */
+  #unacknowledged: MessageModel[] = [];
+  /** Topic names by alias, as the broker defined them on the present connection. */
+  readonly #aliases = new Map<number, string>();
+
+  constructor(clientId: string, version: 3 | 4 | 5, world: World) {
+    this.clientId = clientId;
+    this.version = version;
+    this.#world = world;
+  }
+
+  // --- connections -----------------------------------------------------------------------------------------------
+
+  connecting(link: Link, connect: Connect, will: MessageModel | undefined): void {
+    const before = this.connection;
+    if (before !== undefined && before.acceptedMs === undefined) this.#doubt(before);
+    // A connection that is still open is taken over.
+    if (before !== undefined && before.link.endedMs === undefined) before.link.cause();
+    this.connection = {
+      link,
+      connect,
+      sentMs: this.#world.nowMs,
+      acceptedMs: undefined,
+      will,
+      disconnect: undefined,
+      pubacks: [],
+      pubrecs: [],
+      pubcomps: [],
+    };
+    this.#subscribes.clear();
+    this.#unsubscribes.clear();
+    this.#aliases.clear();
+  }
+
+  /** A CONNECT that was never answered: it may have reached the broker. */
+  #doubt(before: ConnectionModel): void {
+    const { session } = this;
+    const expiryInterval = expiryOf(before.connect);
+    if (session === undefined) {
+      // There may be a session now that its client knows nothing of.
+      this.session = this.#begin(expiryInterval);
+      this.session.doubt();
+      return;
+    }
+    if (before.connect.cleanStart || !session.isLasting) session.doubt();
+    session.expiryFrom = Math.min(session.expiryFrom, expiryInterval);
+    session.expiryUntil = Math.max(session.expiryUntil, expiryInterval);
+  }
+
+  #begin(expiryInterval: number): SessionModel {
+    const session = new SessionModel(this.clientId, expiryInterval, this.#world);
+    this.sessions.push(session);
+    return session;
+  }
+
+  #accepted(connack: Connack): void {
+    const { connection, session } = this;
+    if (connection === undefined || connack.reasonCode !== 0) return;
+    connection.acceptedMs = this.#world.nowMs;
+    const expected = this.#expectPresent(connection);
+    const isPresent = this.version === 3 ? expected !== "no" : connack.sessionPresent;
+    if (this.version !== 3 && expected !== "maybe" && isPresent !== (expected === "yes")) {
+      this.#world.report.broken(
+        "session-present",
+        `${this.clientId}: Session Present ${isPresent ? 1 : 0}, expected ${expected === "yes" ? 1 : 0}`,
+      );
+    }
+    if (this.version === 3 && expected === "maybe") session?.doubt();
+    const { connect } = connection;
+    this.#resume(isPresent && session !== undefined ? session : undefined, connect);
+  }
+
+  #resume(existing: SessionModel | undefined, connect: Connect): void {
+    const expiryInterval = expiryOf(connect);
+    if (existing === undefined) {
+      if (this.session !== undefined) this.session.endedMs = this.#world.nowMs;
+      this.session = this.#begin(expiryInterval);
+      for (const message of this.#outgoing.values()) message.closedMs = Math.min(message.closedMs, this.#world.nowMs);
+      this.#outgoing.clear();
+    } else {
+      existing.expiryFrom = existing.expiryUntil = expiryInterval;
+      existing.isDoubtful = false;
+    }
+    const receiveMaximum = connect.properties.receiveMaximum ?? 65_535;
+    this.session?.flight.connect(existing !== undefined, receiveMaximum);
+  }
+
+  #expectPresent(connection: ConnectionModel): "yes" | "no" | "maybe" {
+    const { session } = this;
+    if (connection.connect.cleanStart || session === undefined) return "no";
+    if (session.isDoubtful) return "maybe";
+    if (session.expiryUntil === 0) return "no";
+    const { earliestMs, latestMs } = this.#sessionEnd(session);
+    if (this.#world.nowMs <= earliestMs) return "yes";
+    return connection.sentMs > latestMs + TIME_SLACK_MS ? "no" : "maybe";
+  }
+
+  /** When the session is over because its connection ended. */
+  #sessionEnd(session: SessionModel): { earliestMs: number; latestMs: number } {
+    const before = this.lastEnded;
+    if (before === undefined) return { earliestMs: 0, latestMs: Infinity };
+    const { fromMs, untilMs } = this.#endOf(before);
+    return {
+      earliestMs: session.expiryFrom === NEVER ? Infinity : fromMs + session.expiryFrom * 1000,
+      latestMs: session.expiryUntil === NEVER ? Infinity : untilMs + session.expiryUntil * 1000,
+    };
+  }
+
+  /** The connection before the present one that was accepted. */
+  lastEnded: ConnectionModel | undefined;
+
+  /** When a connection ended at the broker. */
+  #endOf({ link }: ConnectionModel): { fromMs: number; untilMs: number } {
+    const fromMs = Math.min(link.causeMs, link.endedMs ?? Infinity);
+    return { fromMs, untilMs: this.#world.latestEndMs(link) };
+  }
+
+  /** The client's side of the connection is gone. */
+  closed(): void {
+    const { connection } = this;
+    if (connection === undefined) return;
+    for (const message of this.#unacknowledged) message.closedMs = this.#world.nowMs;
+    this.#unacknowledged = [];
+    if (connection.acceptedMs !== undefined) this.lastEnded = connection;
+  }
+
+  // --- what the client sends -------------------------------------------------------------------------------------
+
+  sent(packet: Packet): void {
+    const { connection, session } = this;
+    if (connection === undefined || session === undefined) return;
+    switch (packet.type) {
+      case PacketType.PUBACK:
+      case PacketType.PUBCOMP:
+        return session.flight.answered(packet.packetId);
+      case PacketType.PUBREC:
+        if (packet.reasonCode >= 0x80) session.flight.answered(packet.packetId);
+        return;
+      case PacketType.PUBREL:
+        connection.pubcomps.push(packet.packetId);
+        return;
+      case PacketType.SUBSCRIBE:
+        return this.#subscribing(session, packet);
+      case PacketType.UNSUBSCRIBE:
+        return this.#unsubscribing(session, packet);
+      case PacketType.DISCONNECT:
+        return this.#disconnecting(connection, session, packet);
+      default:
+    }
+  }
+
+  /** PUBLISH goes out. */
+  published(publish: Publish, message: MessageModel): void {
+    const { connection } = this;
+    if (connection === undefined) return;
+    if (message.retain && message.transmissions === 0) this.#world.retained.sent(message);
+    message.sent(this.#world.nowMs);
+    if (publish.qos === 0) {
+      this.#unacknowledged.push(message);
+      return;
+    }
+    this.#outgoing.set(publish.packetId, message);
+    (publish.qos === 1 ? connection.pubacks : connection.pubrecs).push(publish.packetId);
+  }
+
+  #subscribing(session: SessionModel, { packetId, subscriptions, properties }: Subscribe): void {
+    const identifier = properties.subscriptionIdentifier ?? 0;
+    const grants = subscriptions.map((subscription) =>
+      session.subscriptions.subscribing({ ...subscription, identifier }, this.#world.nowMs),
+    );
+    this.#subscribes.set(packetId, grants);
+  }
+
+  #unsubscribing(session: SessionModel, { packetId, topicFilters }: Unsubscribe): void {
+    const presences = topicFilters.flatMap((filter) => session.subscriptions.unsubscribing(filter, this.#world.nowMs));
+    this.#unsubscribes.set(packetId, presences);
+  }
+
+  #disconnecting(connection: ConnectionModel, session: SessionModel, disconnect: Disconnect): void {
+    connection.disconnect = disconnect;
+    connection.link.cause();
+    const { sessionExpiryInterval } = disconnect.properties;
+    if (sessionExpiryInterval === undefined) return;
+    session.expiryFrom = Math.min(session.expiryFrom, sessionExpiryInterval);
+    session.expiryUntil = Math.max(session.expiryUntil, sessionExpiryInterval);
+  }
+
+  // --- what the client gets --------------------------------------------------------------------------------------
+
+  received(packet: Packet): void {
+    switch (packet.type) {
+      case PacketType.CONNACK:
+        return this.#accepted(packet);
+      case PacketType.PUBLISH:
+        return this.#delivered(packet);
+      case PacketType.PUBREL:
+        return this.session?.flight.pubrel(packet.packetId);
+      case PacketType.PUBACK:
+      case PacketType.PUBREC:
+      case PacketType.PUBCOMP:
+        return this.#acknowledged(packet);
+      case PacketType.SUBACK:
+        return this.#subscribed(packet);
+      case PacketType.UNSUBACK:
+        return this.#unsubscribed(packet);
+      default:
+    }
+  }
+
+  #delivered(publish: Publish): void {
+    const { session } = this;
+    if (session === undefined) return;
+    if (publish.topicAlias !== 0 && publish.topicName !== "") this.#aliases.set(publish.topicAlias, publish.topicName);
+    const topicName = publish.topicName === "" ? this.#aliases.get(publish.topicAlias) : publish.topicName;
+    const id = idOf(publish.payload);
+    const isRepeated = publish.qos > 0 && session.flight.publish(publish, id);
+    if (id === 0) return;
+    const message = this.#world.message(id);
+    if (message === undefined || message.topicName !== topicName || message.firstSentMs > this.#world.nowMs) {
+      this.#world.report.broken("not-subscribed", `${this.clientId} got m${id} on ${topicName}, which nobody sent there`);
+      return;
+    }
+    if (!isRepeated) session.received(publish, message);
+  }
+
+  #acknowledged(ack: Ack): void {
+    const { connection } = this;
+    if (connection === undefined) return;
+    const { type, packetId, reasonCode } = ack;
+    const { pubacks, pubrecs, pubcomps } = connection;
+    const awaited = type === PacketType.PUBACK ? pubacks : type === PacketType.PUBREC ? pubrecs : pubcomps;
+    const first = awaited.shift();
+    if (first !== packetId) {
+      this.#world.report.broken("acknowledgement", `${this.clientId} got type ${type} for ${packetId}, awaited is ${first}`);
+    }
+    const message = this.#outgoing.get(packetId);
+    if (type === PacketType.PUBCOMP || message === undefined) return;
+    if (reasonCode < 0x80) message.acceptedMs ??= this.#world.nowMs;
+    else message.wasRefused = true;
+    this.#outgoing.delete(packetId);
+  }
+
+  #subscribed({ packetId, reasonCodes }: Suback): void {
+    const grants = this.#subscribes.get(packetId) ?? [];
+    this.#subscribes.delete(packetId);
+    for (const [place, grant] of grants.entries()) {
+      const reasonCode = reasonCodes[place] ?? 0x80;
+      this.session?.subscriptions.subscribed(grant, reasonCode < 0x80, this.#world.nowMs);
+      if (reasonCode !== grant.options.qos) {
+        this.#world.report.broken("acknowledgement", `${this.clientId} was granted ${reasonCode} for ${grant.options.topicFilter}`);
+      }
+    }
+  }
+
+  #unsubscribed({ packetId }: Unsuback): void {
+    const presences = this.#unsubscribes.get(packetId) ?? [];
+    this.#unsubscribes.delete(packetId);
+    this.session?.subscriptions.unsubscribed(presences, this.#world.nowMs);
+  }
+
+  // --- wills -----------------------------------------------------------------------------------------------------
+
+  /** When a connection's will is due, at the earliest and at the latest, if it is not cancelled. */
+  willDue(connection: ConnectionModel): { fromMs: number; untilMs: number } {
+    const { connect, will } = connection;
+    if (will === undefined) return { fromMs: Infinity, untilMs: Infinity };
+    const { fromMs, untilMs } = this.#endOf(connection);
+    const delay = connect.will?.willDelayInterval ?? 0;
+    const expiry = expiryOf(connect);
+    // A DISCONNECT may have changed the expiry.
+    const least = Math.min(delay, expiry, connection.disconnect?.properties.sessionExpiryInterval ?? expiry);
+    return { fromMs: fromMs + least * 1000, untilMs: untilMs + Math.min(delay, Math.max(expiry, least)) * 1000 };
+  }
+}
+
+/** Seconds that the session outlives its connection, by CONNECT. */
+export function expiryOf(connect: Connect): number {
+  if (connect.protocolVersion === 5) return connect.properties.sessionExpiryInterval ?? 0;
+  return connect.cleanStart ? 0 : NEVER;
+}

@@ -1,0 +1,93 @@
+// One message as the model sees it: when it was sent, when it was acknowledged, and so when the broker may have accepted it.
+
+import type { QoS } from "@heirloom/codec";
+
+export interface MessageInit {
+  readonly id: number;
+  readonly publisher: string;
+  readonly topicName: string;
+  readonly qos: QoS;
+  readonly retain: boolean;
+  /** A payload of zero bytes: deletes the retained message of its topic. */
+  readonly isEmpty: boolean;
+  /** Seconds, -1 = none. */
+  readonly expiryInterval: number;
+  readonly isWill: boolean;
+}
+
+export class MessageModel implements MessageInit {
+  readonly id: number;
+  readonly publisher: string;
+  readonly topicName: string;
+  readonly qos: QoS;
+  readonly retain: boolean;
+  readonly isEmpty: boolean;
+  readonly expiryInterval: number;
+  readonly isWill: boolean;
+  /** How often it went out. */
+  transmissions = 0;
+  firstSentMs = Infinity;
+  /** When its publisher learned that it was accepted. */
+  acceptedMs: number | undefined;
+  /** Nothing sent later can be accepted: the publisher gave up, or its connection ended. */
+  closedMs = Infinity;
+  wasRefused = false;
+
+  constructor(init: MessageInit) {
+    this.id = init.id;
+    this.publisher = init.publisher;
+    this.topicName = init.topicName;
+    this.qos = init.qos;
+    this.retain = init.retain;
+    this.isEmpty = init.isEmpty;
+    this.expiryInterval = init.expiryInterval;
+    this.isWill = init.isWill;
+  }
+
+  sent(nowMs: number): void {
+    this.transmissions++;
+    this.firstSentMs = Math.min(this.firstSentMs, nowMs);
+  }
+
+  /** The latest time at which the broker may have accepted it. */
+  get lastMs(): number {
+    return this.acceptedMs ?? this.closedMs;
+  }
+
+  /** When it expires at the earliest and at the latest; `Infinity` = never. */
+  get expiresFromMs(): number {
+    return this.expiryInterval === -1 ? Infinity : this.firstSentMs + this.expiryInterval * 1000;
+  }
+
+  get expiresUntilMs(): number {
+    return this.expiryInterval === -1 ? Infinity : this.lastMs + this.expiryInterval * 1000;
+  }
+
+  /** How often the broker may have accepted it. */
+  get mostAcceptances(): number {
+    return this.qos === 1 ? this.transmissions : Math.min(1, this.transmissions);
+  }
+
+  /** Whether it was refused each time that it was sent. */
+  get isRefusedOnly(): boolean {
+    return this.wasRefused && this.acceptedMs === undefined && this.transmissions === 1;
+  }
+
+  get text(): string {
+    const flags = `${this.retain ? " retain" : ""}${this.isWill ? " will" : ""}`;
+    return `m${this.id} (${this.publisher} -> ${this.topicName}, QoS ${this.qos}${flags})`;
+  }
+}
+
+const decoder = new TextDecoder();
+
+/** The payload that carries a message's number. */
+export function payloadOf(id: number, size: number): Uint8Array {
+  return new TextEncoder().encode(`m${id} `.padEnd(size, "."));
+}
+
+/** The number that a payload carries, 0 when it is empty. */
+export function idOf(payload: Uint8Array): number {
+  if (payload.length === 0) return 0;
+  return Number.parseInt(decoder.decode(payload.subarray(1, 12)), 10);
+}

@@ -1,0 +1,193 @@
+// The judge of a run: what the contract promises, checked against what clients sent, were told, and got.
+// Written apart from the broker's code: it sees only packets, connections and the ends of the process.
+
+import type { Connect, QoS } from "@heirloom/codec";
+import type { Link } from "../network.ts";
+import { ClientModel, type ConnectionModel } from "./client.ts";
+import { type MessageInit, MessageModel } from "./message.ts";
+import type { Report } from "./report.ts";
+import { RetainedModel } from "./retained.ts";
+import type { SessionModel, Surroundings } from "./session.ts";
+
+/** One end of the process. */
+interface Death {
+  readonly atMs: number;
+  readonly durableSinceMs: number;
+  startedMs: number;
+}
+
+/** A will, with the connection that it belongs to. */
+interface WillModel {
+  readonly client: ClientModel;
+  readonly connection: ConnectionModel;
+  readonly message: MessageModel;
+  /** When the client's next CONNECT went out. */
+  nextConnectMs: number;
+}
+
+const SLACK_MS = 1_000;
+
+export class Model implements Surroundings {
+  readonly report: Report;
+  readonly retained: RetainedModel = new RetainedModel();
+  readonly clients = new Map<string, ClientModel>();
+  stalledMs = -Infinity;
+  readonly #now: () => number;
+  readonly #messages = new Map<number, MessageModel>();
+  readonly #deaths: Death[] = [];
+  readonly #wills: WillModel[] = [];
+  #lastId = 0;
+
+  constructor(now: () => number, report: Report) {
+    this.#now = now;
+    this.report = report;
+  }
+
+  get nowMs(): number {
+    return this.#now();
+  }
+
+  get messages(): IterableIterator<MessageModel> {
+    return this.#messages.values();
+  }
+
+  client(clientId: string, version: 3 | 4 | 5): ClientModel {
+    const known = this.clients.get(clientId);
+    if (known !== undefined) return known;
+    const client = new ClientModel(clientId, version, this);
+    this.clients.set(clientId, client);
+    return client;
+  }
+
+  /** A message that its publisher will send; its number goes into the payload. */
+  newMessage(init: Omit<MessageInit, "id">): MessageModel {
+    const message = new MessageModel({ ...init, id: ++this.#lastId });
+    this.#messages.set(message.id, message);
+    return message;
+  }
+
+  message(id: number): MessageModel | undefined {
+    return this.#messages.get(id);
+  }
+
+  // --- the process -----------------------------------------------------------------------------------------------
+
+  processEnded(durableSinceMs: number): void {
+    this.#deaths.push({ atMs: this.nowMs, durableSinceMs, startedMs: Infinity });
+  }
+
+  processStarted(): void {
+    const death = this.#deaths.at(-1);
+    if (death !== undefined) death.startedMs = Math.min(death.startedMs, this.nowMs);
+  }
+
+  /**
+   * When the broker thinks at the latest that a connection ended: a restart that finds it still open on disk counts
+   * from the restart.
+   */
+  latestEndMs(link: Link): number {
+    const { endedMs } = link;
+    if (endedMs === undefined) return Infinity;
+    let latestMs = endedMs;
+    for (const { atMs, durableSinceMs, startedMs } of this.#deaths) {
+      if (atMs >= endedMs && durableSinceMs <= latestMs) latestMs = startedMs;
+    }
+    return latestMs;
+  }
+
+  // --- wills -----------------------------------------------------------------------------------------------------
+
+  connecting(client: ClientModel, link: Link, connect: Connect): MessageModel | undefined {
+    for (const will of this.#wills) if (will.client === client) will.nextConnectMs = Math.min(will.nextConnectMs, this.nowMs);
+    const message = connect.will === undefined ? undefined : this.#willMessage(client, connect.will);
+    client.connecting(link, connect, message);
+    if (message !== undefined && client.connection !== undefined) {
+      const { connection } = client;
+      this.#wills.push({ client, connection, message, nextConnectMs: Infinity });
+    }
+    return message;
+  }
+
+  #willMessage(client: ClientModel, will: { topicName: string; qos: QoS; retain: boolean; payload: Uint8Array }): MessageModel {
+    const { topicName, qos, retain } = will;
+    const message = this.newMessage({
+      publisher: client.clientId,
+      topicName,
+      qos,
+      retain,
+      isEmpty: false,
+      expiryInterval: -1,
+      isWill: true,
+    });
+    // It may be published from now on, once.
+    message.transmissions = 1;
+    message.firstSentMs = this.nowMs;
+    if (retain) this.retained.sent(message);
+    return message;
+  }
+
+  // --- the end ---------------------------------------------------------------------------------------------------
+
+  /** All clients are back and nothing moves any more. `discarded` messages went at the queues' limits. */
+  judge(discarded: number): void {
+    this.#judgeWills();
+    let lost = 0;
+    for (const client of this.clients.values()) {
+      const { session } = client;
+      if (session === undefined || client.connection?.acceptedMs === undefined) continue;
+      lost += this.#judgeSession(client, session, discarded);
+    }
+    if (discarded > 0 && lost > discarded) {
+      this.report.broken("balance", `${lost} messages are missing, ${discarded} were counted as discarded`);
+    }
+  }
+
+  #judgeSession(client: ClientModel, session: SessionModel, discarded: number): number {
+    let lost = 0;
+    for (const message of this.#messages.values()) {
+      if (!session.mustHave(message) || session.has(message)) continue;
+      lost++;
+      if (discarded === 0) this.report.broken("lost", `${message.text} never came to ${client.clientId}`);
+    }
+    const [open] = session.flight.open;
+    if (open !== undefined) this.report.broken("stuck", `delivery ${open} to ${client.clientId} was not completed`);
+    return lost;
+  }
+
+  /** Wills that were certainly due count as accepted; those that never were must not have come. */
+  #judgeWills(): void {
+    for (const will of this.#wills) {
+      const { client, connection, message, nextConnectMs } = will;
+      const { fromMs, untilMs } = client.willDue(connection);
+      const isSeen = [...this.clients.values()].some(({ sessions }) => sessions.some((session) => session.has(message)));
+      if (isSeen && this.#isDropped(connection)) this.report.broken("will", `${message.text} after a normal DISCONNECT`);
+      const mustBe =
+        connection.acceptedMs !== undefined &&
+        connection.disconnect === undefined &&
+        untilMs + SLACK_MS < Math.min(nextConnectMs, this.nowMs) &&
+        this.stalledMs < fromMs &&
+        this.#isDurable(connection, untilMs);
+      message.firstSentMs = fromMs;
+      if (mustBe) message.acceptedMs = untilMs + SLACK_MS;
+    }
+  }
+
+  /** Whether the client's normal DISCONNECT reached the broker. */
+  #isDropped({ disconnect, link }: ConnectionModel): boolean {
+    return disconnect?.reasonCode === 0 && !link.wasCut;
+  }
+
+  /** The will of a clean session that is published in the moment before a crash goes with it. */
+  #isDurable({ connect }: ConnectionModel, dueMs: number): boolean {
+    const isLasting = connect.protocolVersion === 5 ? (connect.properties.sessionExpiryInterval ?? 0) > 0 : !connect.cleanStart;
+    return isLasting || !this.#deaths.some(({ atMs, durableSinceMs }) => atMs >= dueMs - SLACK_MS && durableSinceMs <= dueMs);
+  }
+
+  /** A will that comes while it cannot be due. Called when it arrives somewhere. */
+  willCame(message: MessageModel): void {
+    const will = this.#wills.find((candidate) => candidate.message === message);
+    if (will === undefined) return;
+    const { fromMs } = will.client.willDue(will.connection);
+    if (this.nowMs < fromMs) this.report.broken("will", `${message.text} came ${Math.round(fromMs - this.nowMs)} ms before it was due`);
+  }
+}

@@ -1,0 +1,182 @@
+// One session as its client knows it: what it subscribed to, what it got, and what of that was wrong.
+
+import type { Publish, QoS } from "@heirloom/codec";
+import { Flight } from "./flight.ts";
+import type { MessageModel } from "./message.ts";
+import type { Report } from "./report.ts";
+import type { RetainedModel } from "./retained.ts";
+import { type Grant, isLocal, lowestQoS, matches, Subscriptions } from "./subscriptions.ts";
+
+/** What a session got of one message. */
+interface Receipt {
+  /** Deliveries that were no repetitions, without those that came because of a SUBSCRIBE. */
+  count: number;
+  /** Deliveries of it as a retained message, because of a SUBSCRIBE. */
+  replayCount: number;
+}
+
+/** What the world knows that bears on deliveries. */
+export interface Surroundings {
+  readonly nowMs: number;
+  readonly report: Report;
+  readonly retained: RetainedModel;
+  /** Until when the disk could not take batches at once; deliveries waited for it. */
+  readonly stalledMs: number;
+}
+
+/** What a delivery may take, from the broker's decision to the client. */
+const DELIVERY_SLACK_MS = 1_000;
+
+export class SessionModel {
+  readonly clientId: string;
+  readonly isLasting: boolean;
+  readonly subscriptions = new Subscriptions();
+  readonly flight: Flight;
+  readonly startedMs: number;
+  /** When it was over for certain; `Infinity` while it may exist. */
+  endedMs = Infinity;
+  /** Seconds, the least and the most that may hold. */
+  expiryFrom: number;
+  expiryUntil: number;
+  /** Whether a CONNECT went out that may have replaced it. */
+  isDoubtful = false;
+  /** Whether its client reads so slowly that times say nothing. */
+  isSlow = false;
+  readonly #surroundings: Surroundings;
+  readonly #receipts = new Map<MessageModel, Receipt>();
+  /** The newest message by publisher, topic and QoS. */
+  readonly #newest = new Map<string, MessageModel>();
+
+  constructor(clientId: string, expiryInterval: number, surroundings: Surroundings) {
+    this.clientId = clientId;
+    this.isLasting = expiryInterval > 0;
+    this.expiryFrom = expiryInterval;
+    this.expiryUntil = expiryInterval;
+    this.#surroundings = surroundings;
+    this.startedMs = surroundings.nowMs;
+    this.flight = new Flight(surroundings.report, clientId);
+  }
+
+  /** A CONNECT that was not answered may have made another session of it. */
+  doubt(): void {
+    this.isDoubtful = true;
+    this.subscriptions.doubt();
+    this.flight.doubt();
+  }
+
+  has(message: MessageModel): boolean {
+    return this.#receipts.has(message);
+  }
+
+  /** PUBLISH came; it is no repetition. */
+  received(publish: Publish, message: MessageModel): void {
+    const { report } = this.#surroundings;
+    const what = `${message.text} to ${this.clientId}`;
+    const grants = this.#grantsFor(message);
+    const isReplay = publish.retain && !grants.some(({ options }) => options.retainAsPublished && message.retain);
+    const receipt = this.#receipts.get(message) ?? { count: 0, replayCount: 0 };
+    this.#receipts.set(message, receipt);
+    if (publish.retain && !message.retain) report.broken("retained", `${what} has RETAIN 1`);
+    if (isReplay) this.#replayed(publish, message, receipt, what);
+    else this.#delivered(publish, message, receipt, grants, what);
+    this.#checkExpiry(publish, message, what);
+    if (message.wasRefused && message.transmissions === 1 && !message.isWill) {
+      report.broken("refused", `${what}, although its publisher was told that it was refused`);
+    }
+  }
+
+  #grantsFor(message: MessageModel): Grant[] {
+    return this.subscriptions.possibleFor(message).filter(({ options }) => !isLocal(options, message, this.clientId));
+  }
+
+  #delivered(publish: Publish, message: MessageModel, receipt: Receipt, grants: readonly Grant[], what: string): void {
+    const { report } = this.#surroundings;
+    receipt.count++;
+    if (grants.length === 0) {
+      report.broken("not-subscribed", what);
+      return;
+    }
+    const shares = new Set(grants.map(({ presence }) => presence.shareName));
+    const hasReplays = publish.retain && this.#replaySubscribes(message) > 0;
+    const most = message.mostAcceptances * shares.size + (hasReplays ? this.#replaySubscribes(message) : 0);
+    if (receipt.count > most) {
+      report.broken("twice", `${what}: delivery ${receipt.count}, it was sent ${message.transmissions} times`);
+    }
+    if (!hasReplays) this.#checkQoS(publish.qos, message, grants, what);
+    if (shares.size === 1 && shares.has(undefined) && !hasReplays) this.#checkOrder(publish, message, receipt, what);
+  }
+
+  #checkQoS(qos: QoS, message: MessageModel, grants: readonly Grant[], what: string): void {
+    const allowed = new Set(grants.map(({ options }) => Math.min(options.qos, message.qos)));
+    const certain = this.subscriptions
+      .certainFor(message)
+      .filter(({ shareName, grants: own }) => shareName === undefined && !own.some(({ options }) => isLocal(options, message, this.clientId)));
+    const isShared = grants.some(({ presence }) => presence.shareName !== undefined);
+    const least = isShared ? 0 : Math.max(0, ...certain.map((presence) => Math.min(lowestQoS(presence, message), message.qos)));
+    if (allowed.has(qos) && qos >= least) return;
+    this.#surroundings.report.broken("qos", `${what} came at QoS ${qos}; granted ${[...allowed].join(" or ")}, at least ${least}`);
+  }
+
+  #checkOrder(publish: Publish, message: MessageModel, receipt: Receipt, what: string): void {
+    if (receipt.count > 1 || message.isWill) return;
+    const key = `${message.publisher} ${message.topicName} ${message.qos} ${publish.qos}`;
+    const newest = this.#newest.get(key);
+    if (newest === undefined || newest.id < message.id) {
+      this.#newest.set(key, message);
+    } else if (message.qos !== 1 || message.transmissions === 1) {
+      this.#surroundings.report.broken("order", `${what} came after m${newest.id}`);
+    }
+  }
+
+  #replayed(publish: Publish, message: MessageModel, receipt: Receipt, what: string): void {
+    const { report, retained, nowMs } = this.#surroundings;
+    receipt.replayCount++;
+    const subscribes = this.#replaysFor(message);
+    if (subscribes.length === 0) {
+      report.broken("not-subscribed", `${what} as retained message`);
+      return;
+    }
+    if (receipt.replayCount > subscribes.length) report.broken("twice", `${what} as retained message`);
+    if (!subscribes.some(({ options }) => Math.min(options.qos, message.qos) === publish.qos)) {
+      report.broken("qos", `${what} as retained message came at QoS ${publish.qos}`);
+    }
+    const sinceMs = Math.min(...subscribes.map(({ fromMs }) => fromMs));
+    if (!retained.mayHaveBeen(message, sinceMs, nowMs)) {
+      report.broken("retained", `${what} as retained message, which it was not at that time`);
+    }
+  }
+
+  #replaysFor(message: MessageModel): Grant[] {
+    if (!message.retain) return [];
+    return this.subscriptions.presences
+      .filter(({ shareName, plainFilter }) => shareName === undefined && matches(plainFilter, message.topicName))
+      .flatMap(({ grants }) => grants)
+      .filter(({ options }) => options.retainHandling !== 2);
+  }
+
+  #replaySubscribes(message: MessageModel): number {
+    return this.#replaysFor(message).length;
+  }
+
+  #checkExpiry(publish: Publish, message: MessageModel, what: string): void {
+    const { nowMs, stalledMs, report } = this.#surroundings;
+    if (publish.dup || this.isSlow || message.acceptedMs === undefined) return;
+    const latestMs = Math.max(message.expiresUntilMs, stalledMs) + DELIVERY_SLACK_MS;
+    if (message.expiresUntilMs !== Infinity && nowMs > latestMs) {
+      report.broken("expired", `${what}, ${Math.round(nowMs - message.expiresUntilMs)} ms after it expired`);
+    }
+  }
+
+  /** Whether the session has to have got the message by now, if it was online all the time since. */
+  mustHave(message: MessageModel): boolean {
+    if (message.qos === 0 || message.acceptedMs === undefined || message.expiresFromMs <= this.#surroundings.nowMs) return false;
+    return this.subscriptions
+      .certainFor(message)
+      .some(
+        (presence) =>
+          presence.shareName === undefined &&
+          lowestQoS(presence, message) > 0 &&
+          !presence.grants.some(({ options }) => isLocal(options, message, this.clientId)),
+      );
+  }
+}
