@@ -4,22 +4,18 @@
 import { spawnSync } from "node:child_process";
 import { say } from "./ensure.mjs";
 
-/** `usedBy` is a part of the path of the tests that need it; `probe` ends with 0 when it is there. */
+/** `usedBy` finds the paths of the tests that need it; `probe` is a shell command that ends with 0 when it is there. */
 const TOOLS = [
-  { debian: "mosquitto-clients", usedBy: "test/interop", probe: ["mosquitto_pub", "--version"] },
-  { debian: "mosquitto", usedBy: "test/interop", probe: ["mosquitto", "-h"] },
-  {
-    debian: "python3-paho-mqtt",
-    usedBy: "test/interop",
-    probe: ["/usr/bin/python3", "-c", "import paho.mqtt"],
-  },
-  { debian: "chromium", usedBy: "test/interop", probe: ["chromium", "--version"] },
-  { debian: "nats-server", usedBy: "packages/store-jetstream", probe: ["nats-server", "--version"] },
+  { debian: "mosquitto-clients", usedBy: /interop\/.*mosquitto/, probe: "command -v mosquitto_pub" },
+  { debian: "python3-paho-mqtt", usedBy: /interop\/.*paho/, probe: "/usr/bin/python3 -c 'import paho.mqtt'" },
+  { debian: "chromium", usedBy: /interop\/.*browser/, probe: "command -v chromium" },
+  { debian: "build-essential", usedBy: /crash\/.*failing-disk/, probe: "command -v cc" },
+  { debian: "nats-server", usedBy: /jetstream/, probe: "command -v nats-server" },
 ];
 
 /** @returns false when a tool is missing where none may be: with CI=true. */
 export function ensureTools(files) {
-  const needed = TOOLS.filter(({ usedBy }) => files.some((file) => file.startsWith(usedBy)));
+  const needed = TOOLS.filter(({ usedBy }) => files.some((file) => usedBy.test(file)));
   let missing = needed.filter(isMissing);
   if (missing.length > 0 && process.getuid?.() === 0) {
     install(missing.map(({ debian }) => debian));
@@ -30,9 +26,8 @@ export function ensureTools(files) {
   return process.env.CI !== "true";
 }
 
-function isMissing({ probe: [command, ...args] }) {
-  const { error, status } = spawnSync(command, args, { stdio: "ignore" });
-  return error !== undefined || status === 127 || (command.includes("python") && status !== 0);
+function isMissing({ probe }) {
+  return spawnSync("sh", ["-c", probe], { stdio: "ignore" }).status !== 0;
 }
 
 function install(packages) {

@@ -26,9 +26,9 @@ export class Disk {
   /** Whether the next commit fails for good. */
   isBroken = false;
   /** When the commit began that is on disk last: whatever was decided before then is safe. */
-  durableSinceMs = -Infinity;
+  durableSinceMs: number = -Infinity;
   /** When the disk was last unable to take a batch at once. */
-  stalledMs = -Infinity;
+  stalledMs: number = -Infinity;
   commits = 0;
   readonly schedule: Schedule;
   readonly random: Random;

@@ -104,7 +104,7 @@ export class Link implements Transport {
   /** When the broker's side ended, as seen at its port; `undefined` while it has not. */
   endedMs: number | undefined;
   /** Since when the broker may have had a reason to end it. */
-  causeMs = Infinity;
+  causeMs: number = Infinity;
   /** Whether bytes on their way to the broker may have been lost. */
   wasCut = false;
   /** When bytes last reached the broker. */
@@ -117,6 +117,7 @@ export class Link implements Transport {
   #connection: Connection | undefined;
   #life: Life | undefined;
   #isPaused = false;
+  #isCopied = false;
   #held: Uint8Array[] = [];
   #isClientGone = false;
 
@@ -174,6 +175,10 @@ export class Link implements Transport {
     return this.#toBroker.isFrozen;
   }
 
+  get isSlow(): boolean {
+    return this.#toClient.bytesPerMs !== Infinity;
+  }
+
   /** The client reads slowly from now on. */
   slow(bytesPerMs: number): void {
     this.#toClient.bytesPerMs = bytesPerMs;
@@ -195,9 +200,12 @@ export class Link implements Transport {
 
   // --- Transport: the broker's side ------------------------------------------------------------------------------
 
-  write(bytes: Uint8Array): void {
-    if (this.#life?.effect() !== true) return;
-    this.#toClient.send(bytes);
+  write(bytes: Uint8Array): boolean {
+    if (this.#life?.effect() !== true) return true;
+    // Every other time the bytes are held on to: if the broker overwrites them, the client gets garbage.
+    this.#isCopied = !this.#isCopied;
+    this.#toClient.send(this.#isCopied ? bytes.slice() : bytes);
+    return this.#isCopied;
   }
 
   end(): void {

@@ -69,6 +69,7 @@ export class BrokerProcess {
     this.broker = broker;
     world.drive(broker);
     this.#trace.say("process", "starts");
+    this.#keepGoing(life);
     broker.open().then(
       () => {
         if (life.isDead) return;
@@ -78,6 +79,11 @@ export class BrokerProcess {
       },
       (error: unknown) => this.#listener.threw(error),
     );
+  }
+
+  /** Opening is nothing but promises: it goes on with each event, so there have to be some. */
+  #keepGoing(life: Life): void {
+    if (!life.isDead && !this.#isOpen) this.#schedule.after(1, () => this.#keepGoing(life));
   }
 
   /** A client connects. */

@@ -37,7 +37,7 @@ test("a PUBLISH hands them on byte by byte, whatever stands between them - 5.0 [
     [`${parts.alias} ${user} ${type} ${parts.expiry}`, `${user} ${type}`],
     [`${user} ${parts.alias} ${type} ${parts.expiry} ${parts.identifier} ${user}`, `${user} ${type} ${user}`],
     [`${user} ${parts.expiry} ${user}`, `${user} ${user}`],
-    [`${type}`, `${type}`],
+    [type, type],
     [`${parts.identifier} ${parts.identifier}`, ""],
   ];
   for (const [list, forwarded] of lists) {

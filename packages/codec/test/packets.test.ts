@@ -8,7 +8,6 @@ import {
   PacketType,
   Publish,
   publishSize,
-  UsageError,
   Writer,
   writePacket,
 } from "@heirloom/codec";
@@ -116,7 +115,7 @@ describe("writePacket", () => {
         () => {
           writePacket(writer, packet, version);
         },
-        (error) => error instanceof UsageError && error.code === "USAGE",
+        { name: "UsageError", code: "USAGE" },
       );
       assert.deepEqual([...writer.take()], [7]);
     });

@@ -263,6 +263,6 @@ test("messages say what was seen, and never a password", () => {
   assert.throws(
     () => readPacket(connect, 4),
     (error) =>
-      error instanceof PacketError && /CONNECT/.test(error.message) && !error.message.includes("secret"),
+      error instanceof PacketError && error.message.includes("CONNECT") && !error.message.includes("secret"),
   );
 });

@@ -36,14 +36,17 @@ export class Acceptance {
    */
   accept(message: Message, withReceipt: boolean): number {
     const match = this.#fanOut.match(message.topicName);
-    this.isStored = message.retain || (message.qos > 0 && match.logs.length > 0);
-    if (this.isStored && !this.#hasSpace(message, match.logs)) {
+    const isStored = message.retain || (message.qos > 0 && match.logs.length > 0);
+    this.isStored = isStored;
+    if (isStored && !this.#hasSpace(message, match.logs)) {
       this.#context.counters.refused++;
       return ReasonCode.QUOTA_EXCEEDED;
     }
-    const isSecret = message.qos === 2 && (withReceipt || this.isStored);
+    const isSecret = message.qos === 2 && (withReceipt || isStored);
     this.#fanOut.publish(message, match, isSecret ? this.#context.turn.batch() : 0);
     if (message.retain) this.#retained.set(message);
+    // A receiver may have been disconnected for being slow, and its will accepted in between.
+    this.isStored = isStored;
     const isMatched = match.recipients.length > 0 || match.logs.length > 0 || match.groups.length > 0;
     return isMatched ? ReasonCode.SUCCESS : ReasonCode.NO_MATCHING_SUBSCRIBERS;
   }

@@ -18,11 +18,11 @@ import { handlePublish } from "./handlers/publish.ts";
 import { handleSubscribe } from "./handlers/subscribe.ts";
 import { handleUnsubscribe } from "./handlers/unsubscribe.ts";
 import { DEFAULT_LIMITS, type Limits, type Listener } from "./limits.ts";
-import { LocalOutlet, type MessageHandler } from "./local-client.ts";
+import { LOCAL_CLIENT_IDS, LocalOutlet, type MessageHandler } from "./local-client.ts";
 import { LogTable } from "./logs/log-table.ts";
 import { Message, type MessageFields } from "./message.ts";
 import type { Parts } from "./parts.ts";
-import type { Hooks } from "./ports/hooks.ts";
+import type { Hooks, PublishHook } from "./ports/hooks.ts";
 import type { Observer } from "./ports/observer.ts";
 import type { Store } from "./ports/store.ts";
 import type { Transport } from "./ports/transport.ts";
@@ -251,16 +251,22 @@ export class Broker implements ConnectionHost {
   #publishWill(message: Message, session: Session): void {
     const { counters, hooks, observer } = this.#context;
     const publish = (accepted: Message): void => {
-      this.#parts.acceptance.accept(accepted, false);
+      if (this.#parts.acceptance.accept(accepted, false) >= ReasonCode.UNSPECIFIED_ERROR) return;
       counters.willsPublished++;
       observer.event("willPublished", { clientId: session.clientId, topicName: accepted.topicName });
     };
-    const { client } = session;
-    if (hooks.publish === undefined || client === undefined) {
+    const { publish: hook } = hooks;
+    if (hook === undefined) {
       publish(message);
       return;
     }
-    Promise.resolve(hooks.publish(message, client)).then(
+    // After a restart nobody knows any more where the client came from.
+    const { clientId, username } = session;
+    const unknown = { clientId, username, protocolVersion: 5, remoteAddress: "", listener: "" } as const;
+    const asked = new Promise<Awaited<ReturnType<PublishHook>>>((resolve) => {
+      resolve(hook(message, session.client ?? unknown));
+    });
+    asked.then(
       (answer) => {
         if (answer === undefined) publish(message);
         else if (answer instanceof Message) publish(answer);
@@ -292,9 +298,13 @@ export class Broker implements ConnectionHost {
     failed: (error: unknown) => void,
   ): LocalSubscription {
     const { sessions, subscriptions, retained } = this.#parts;
-    const clientId = `$local/${++this.#localClients}`;
+    const clientId = `${LOCAL_CLIENT_IDS}${++this.#localClients}`;
     const { session } = sessions.open(clientId, true, 0);
-    const outlet = new LocalOutlet(this.#context, handler, failed);
+    const end = (): void => {
+      outlet.close();
+      sessions.disconnected(session, "normal");
+    };
+    const outlet = new LocalOutlet(this.#context, handler, failed, end);
     outlet.session = session;
     const client = {
       clientId,
@@ -308,6 +318,6 @@ export class Broker implements ConnectionHost {
     if (!isShared && subscription.retainHandling !== 2) {
       session.replay(retained.replay(subscription.topicFilter, subscription));
     }
-    return { unsubscribe: () => sessions.end(session, "closed") };
+    return { unsubscribe: end };
   }
 }

@@ -253,7 +253,7 @@ export class Connection implements Outlet, Flushable {
       }));
     }
     if (this.state === "connected") this.#end("abnormal", reasonCode, reason);
-    else if (this.state === "connecting" && this.version === 5) this.refuse(reasonCode, reason);
+    else if (this.state === "connecting" && this.version === 5) this.refuse(connackCode(reasonCode), reason);
     else this.#end("abnormal", reasonCode, reason);
   }
 
@@ -509,6 +509,11 @@ export class Connection implements Outlet, Flushable {
 
 /** CONNACK of 3.1.1 with return code 0x01. */
 const UNACCEPTABLE_PROTOCOL_VERSION = Uint8Array.of(0x20, 0x02, 0x00, 0x01);
+
+/** What CONNACK says for a reason code of DISCONNECT. 5.0 section 3.2.2.2 knows no "shutting down". */
+function connackCode(reasonCode: number): number {
+  return reasonCode === ReasonCode.SERVER_SHUTTING_DOWN ? ReasonCode.SERVER_UNAVAILABLE : reasonCode;
+}
 
 function reasonProperties(withReason: boolean, reason: string): { properties?: ReasonProperties } {
   return withReason ? { properties: { reasonString: reason } } : {};

@@ -39,7 +39,7 @@ export class FanOut {
         offer(message, recipient, recipient);
       }
     }
-    for (const group of match.groups) group.offer(message);
+    for (const group of match.groups) group.offer(message, batch);
   }
 
   /** The publisher itself subscribes, with No Local: 5.0 [MQTT-3.8.3-3]. */

@@ -20,6 +20,9 @@ interface Waiting {
   readonly batch: number;
 }
 
+/** ClientIds of the application's own subscriptions begin with this; no client may take one over. */
+export const LOCAL_CLIENT_IDS = "$local/";
+
 /** QoS 0 messages that may wait for a handler within one turn; more are dropped and counted. */
 const MOST_WAITING = 100_000;
 
@@ -30,13 +33,21 @@ export class LocalOutlet implements Outlet, Flushable {
   readonly #context: Context;
   readonly #handler: MessageHandler;
   readonly #failed: (error: unknown) => void;
+  readonly #end: () => void;
   #waiting: Waiting[] = [];
   #batch = 0;
 
-  constructor(context: Context, handler: MessageHandler, failed: (error: unknown) => void) {
+  /** `end` is to end the session: its handler cannot keep up. */
+  constructor(
+    context: Context,
+    handler: MessageHandler,
+    failed: (error: unknown) => void,
+    end: () => void,
+  ) {
     this.#context = context;
     this.#handler = handler;
     this.#failed = failed;
+    this.#end = end;
   }
 
   fits(): boolean {
@@ -62,7 +73,14 @@ export class LocalOutlet implements Outlet, Flushable {
   }
 
   disconnect(_reasonCode: number, reason: string): void {
+    this.#end();
     this.#failed(new Error(reason));
+  }
+
+  /** Nothing more is handed over. */
+  close(): void {
+    this.session = undefined;
+    this.#waiting = [];
   }
 
   flush(durable: number): boolean {

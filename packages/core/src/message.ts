@@ -81,10 +81,10 @@ export class Message {
     );
   }
 
-  /** The same message with another QoS. Shares the bytes. */
-  withQoS(qos: QoS): Message {
-    if (qos === this.qos) return this;
-    const { topicName, retain, source, payloadStart, payloadEnd, forwarded, expiresAtMs, publisherId } = this;
+  /** The same message with another QoS and RETAIN flag. Shares the bytes. */
+  with(qos: QoS, retain: boolean): Message {
+    if (qos === this.qos && retain === this.retain) return this;
+    const { topicName, source, payloadStart, payloadEnd, forwarded, expiresAtMs, publisherId } = this;
     return new Message(
       topicName,
       qos,

@@ -75,6 +75,7 @@ export class Output {
     const { length } = this.writer;
     const free = marks[0] ?? length;
     if (free === 0) return 0;
+    for (let mark = 0; mark < marks.length; mark += 2) marks[mark] = (marks[mark] ?? 0) - free;
     if (free === length) this.#sendAll(transport);
     else this.#sendFront(transport, free);
     return free;
@@ -104,8 +105,6 @@ export class Output {
     const { length } = writer;
     const bytes = writer.take();
     writer.append(bytes, count, length);
-    const marks = this.#marks;
-    for (let mark = 0; mark < marks.length; mark += 2) marks[mark] = (marks[mark] ?? 0) - count;
     transport.write(bytes.subarray(0, count));
   }
 

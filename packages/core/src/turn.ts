@@ -85,6 +85,12 @@ export class Turn {
     return this.#nowMs;
   }
 
+  /** The same while the turn ends: it is forgotten then anyway, and asking for another turn would never stop. */
+  #timeAtEnd(): number {
+    if (this.#nowMs === 0) this.#nowMs = this.#world.now();
+    return this.#nowMs;
+  }
+
   /** The number of the newest batch that is on disk. */
   get durable(): number {
     return this.#durable;
@@ -172,11 +178,13 @@ export class Turn {
   #startBatch(force: boolean): void {
     if (this.#failed) return;
     if (this.#running !== undefined) {
-      if (this.nowMs >= this.#retryAtMs) this.#commit(this.#running);
+      // Infinity: it is under way.
+      const isDue = this.#retryAtMs !== Infinity && (force || this.#timeAtEnd() >= this.#retryAtMs);
+      if (isDue) this.#commit(this.#running);
       return;
     }
     if (this.#unsaved.length === 0 && !this.#isWanted) return;
-    if (!force && !this.#isWanted && this.nowMs < this.#lazySinceMs + LAZY_COMMIT_MS) return;
+    if (!force && !this.#isWanted && this.#timeAtEnd() < this.#lazySinceMs + LAZY_COMMIT_MS) return;
     const batch = new StoreBatch();
     const saving = this.#unsaved;
     this.#unsaved = [];
@@ -185,7 +193,7 @@ export class Turn {
       thing.save(batch, this.#collecting);
     }
     this.#isWanted = false;
-    this.#lazySinceMs = this.#unsaved.length === 0 ? Infinity : this.nowMs;
+    this.#lazySinceMs = this.#unsaved.length === 0 ? Infinity : this.#timeAtEnd();
     this.#collecting++;
     this.#running = batch;
     this.#commit(batch);
@@ -216,7 +224,8 @@ export class Turn {
     this.#waiting = [];
     for (const thing of waiting) this.flushLater(thing);
     this.#wakeIdle();
-    if (waiting.length > 0 || this.#isWanted) this.#world.requestTurn();
+    // What waits to be saved needs a turn too: `wakeAtMs` did not count it while the batch was under way.
+    if (waiting.length > 0 || this.#isWanted || this.#unsaved.length > 0) this.#world.requestTurn();
   }
 
   #refused(error: unknown): void {

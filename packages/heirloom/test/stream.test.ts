@@ -180,9 +180,8 @@ describe("StreamTransport", () => {
     assert.deepEqual(connection.closes, []);
   });
 
-  it("may be ended before its connection is known", async (context) => {
-    const [one] = [new Duplex({ read() {}, write: (_chunk, _encoding, callback) => callback() })];
-    assert.ok(one !== undefined);
+  it("may be ended before its connection is known", async () => {
+    const one = new Duplex({ read() {}, write: (_chunk, _encoding, callback) => callback() });
     const transport = new StreamTransport(one, "test");
     transport.write(Buffer.from("refused"));
     transport.end();
@@ -193,7 +192,6 @@ describe("StreamTransport", () => {
     await connection.until(() => connection.isTransportClosed);
     assert.equal(connection.receivedCount, 0);
     assert.deepEqual(connection.closes, []);
-    context.diagnostic(connection.transport.remoteAddress);
   });
 });
 

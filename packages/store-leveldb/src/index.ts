@@ -1,2 +1,4 @@
+// The public names of the package `@heirloom/store-leveldb`, one by one.
+
 export { LevelStore } from "./level-store.ts";
 export type { LevelStoreOptions } from "./level-store.ts";

@@ -25,6 +25,8 @@ export interface World extends Surroundings {
   message(id: number): MessageModel | undefined;
   /** When the process that had this connection was up again; `Infinity` while it is not; the link's end if that is on disk. */
   latestEndMs(link: Link): number;
+  /** A will arrived somewhere. */
+  willCame(message: MessageModel): void;
 }
 
 const NEVER = 0xffff_ffff;
@@ -57,10 +59,12 @@ export class ClientModel {
   readonly #outgoing = new Map<number, MessageModel>();
   readonly #subscribes = new Map<number, Grant[]>();
   readonly #unsubscribes = new Map<number, Presence[]>();
-  /** Messages that went out on the present connection at QoS 0. */
-  #unacknowledged: MessageModel[] = [];
   /** Topic names by alias, as the broker defined them on the present connection. */
   readonly #aliases = new Map<number, string>();
+  /** The connection before the present one that was accepted. */
+  #lastEnded: ConnectionModel | undefined;
+  /** Connections since then whose CONNECT was not answered. */
+  readonly #unanswered: ConnectionModel[] = [];
 
   constructor(clientId: string, version: 3 | 4 | 5, world: World) {
     this.clientId = clientId;
@@ -101,7 +105,9 @@ export class ClientModel {
       this.session.doubt();
       return;
     }
-    if (before.connect.cleanStart || !session.isLasting) session.doubt();
+    // Whether it was taken up or replaced is known only where it certainly existed.
+    if (this.#expectPresent(before) !== "yes") session.doubt();
+    this.#unanswered.push(before);
     session.expiryFrom = Math.min(session.expiryFrom, expiryInterval);
     session.expiryUntil = Math.max(session.expiryUntil, expiryInterval);
   }
@@ -126,6 +132,7 @@ export class ClientModel {
     }
     if (this.version === 3 && expected === "maybe") session?.doubt();
     const { connect } = connection;
+    this.#unanswered.length = 0;
     this.#resume(isPresent && session !== undefined ? session : undefined, connect);
   }
 
@@ -156,17 +163,16 @@ export class ClientModel {
 
   /** When the session is over because its connection ended. */
   #sessionEnd(session: SessionModel): { earliestMs: number; latestMs: number } {
-    const before = this.lastEnded;
+    const before = this.#lastEnded;
     if (before === undefined) return { earliestMs: 0, latestMs: Infinity };
     const { fromMs, untilMs } = this.#endOf(before);
+    const latestMs = Math.max(untilMs, ...this.#unanswered.map(({ link }) => this.#world.latestEndMs(link)));
     return {
       earliestMs: session.expiryFrom === NEVER ? Infinity : fromMs + session.expiryFrom * 1000,
-      latestMs: session.expiryUntil === NEVER ? Infinity : untilMs + session.expiryUntil * 1000,
+      latestMs: session.expiryUntil === NEVER ? Infinity : latestMs + session.expiryUntil * 1000,
     };
   }
 
-  /** The connection before the present one that was accepted. */
-  lastEnded: ConnectionModel | undefined;
 
   /** When a connection ended at the broker. */
   #endOf({ link }: ConnectionModel): { fromMs: number; untilMs: number } {
@@ -178,9 +184,7 @@ export class ClientModel {
   closed(): void {
     const { connection } = this;
     if (connection === undefined) return;
-    for (const message of this.#unacknowledged) message.closedMs = this.#world.nowMs;
-    this.#unacknowledged = [];
-    if (connection.acceptedMs !== undefined) this.lastEnded = connection;
+    if (connection.acceptedMs !== undefined) this.#lastEnded = connection;
   }
 
   // --- what the client sends -------------------------------------------------------------------------------------
@@ -215,7 +219,7 @@ export class ClientModel {
     if (message.retain && message.transmissions === 0) this.#world.retained.sent(message);
     message.sent(this.#world.nowMs);
     if (publish.qos === 0) {
-      this.#unacknowledged.push(message);
+      message.link = connection.link;
       return;
     }
     this.#outgoing.set(publish.packetId, message);
@@ -279,7 +283,9 @@ export class ClientModel {
       this.#world.report.broken("not-subscribed", `${this.clientId} got m${id} on ${topicName}, which nobody sent there`);
       return;
     }
-    if (!isRepeated) session.received(publish, message);
+    if (isRepeated) return;
+    if (message.isWill) this.#world.willCame(message);
+    session.received(publish, message);
   }
 
   #acknowledged(ack: Ack): void {
@@ -320,15 +326,16 @@ export class ClientModel {
   // --- wills -----------------------------------------------------------------------------------------------------
 
   /** When a connection's will is due, at the earliest and at the latest, if it is not cancelled. */
-  willDue(connection: ConnectionModel): { fromMs: number; untilMs: number } {
+  willDue(connection: ConnectionModel, cleanStartMs: number): { fromMs: number; untilMs: number } {
     const { connect, will } = connection;
     if (will === undefined) return { fromMs: Infinity, untilMs: Infinity };
     const { fromMs, untilMs } = this.#endOf(connection);
-    const delay = connect.will?.willDelayInterval ?? 0;
+    const delay = connect.protocolVersion === 5 ? (connect.will?.willDelayInterval ?? 0) : 0;
     const expiry = expiryOf(connect);
     // A DISCONNECT may have changed the expiry.
     const least = Math.min(delay, expiry, connection.disconnect?.properties.sessionExpiryInterval ?? expiry);
-    return { fromMs: fromMs + least * 1000, untilMs: untilMs + Math.min(delay, Math.max(expiry, least)) * 1000 };
+    // It is due at the latest when the session ends, 5.0 [MQTT-3.1.2-8].
+    return { fromMs: Math.min(fromMs + least * 1000, Math.max(fromMs, cleanStartMs)), untilMs: untilMs + Math.min(delay, Math.max(expiry, least)) * 1000 };
   }
 }
 

@@ -1,6 +1,7 @@
 // One message as the model sees it: when it was sent, when it was acknowledged, and so when the broker may have accepted it.
 
 import type { QoS } from "@heirloom/codec";
+import type { Link } from "../network.ts";
 
 export interface MessageInit {
   readonly id: number;
@@ -26,12 +27,14 @@ export class MessageModel implements MessageInit {
   readonly isWill: boolean;
   /** How often it went out. */
   transmissions = 0;
-  firstSentMs = Infinity;
+  firstSentMs: number = Infinity;
   /** When its publisher learned that it was accepted. */
   acceptedMs: number | undefined;
   /** Nothing sent later can be accepted: the publisher gave up, or its connection ended. */
-  closedMs = Infinity;
+  closedMs: number = Infinity;
   wasRefused = false;
+  /** The connection on which a QoS 0 message went out. */
+  link: Link | undefined;
 
   constructor(init: MessageInit) {
     this.id = init.id;
@@ -51,7 +54,7 @@ export class MessageModel implements MessageInit {
 
   /** The latest time at which the broker may have accepted it. */
   get lastMs(): number {
-    return this.acceptedMs ?? this.closedMs;
+    return this.acceptedMs ?? Math.min(this.closedMs, this.link?.endedMs ?? Infinity);
   }
 
   /** When it expires at the earliest and at the latest; `Infinity` = never. */

@@ -23,6 +23,8 @@ interface WillModel {
   readonly message: MessageModel;
   /** When the client's next CONNECT went out. */
   nextConnectMs: number;
+  /** When the client's next CONNECT with Clean Start 1 went out. */
+  nextCleanStartMs: number;
 }
 
 const SLACK_MS = 1_000;
@@ -30,8 +32,8 @@ const SLACK_MS = 1_000;
 export class Model implements Surroundings {
   readonly report: Report;
   readonly retained: RetainedModel = new RetainedModel();
-  readonly clients = new Map<string, ClientModel>();
-  stalledMs = -Infinity;
+  readonly clients: Map<string, ClientModel> = new Map();
+  stalledMs: number = -Infinity;
   readonly #now: () => number;
   readonly #messages = new Map<number, MessageModel>();
   readonly #deaths: Death[] = [];
@@ -98,14 +100,19 @@ export class Model implements Surroundings {
   // --- wills -----------------------------------------------------------------------------------------------------
 
   connecting(client: ClientModel, link: Link, connect: Connect): MessageModel | undefined {
-    for (const will of this.#wills) if (will.client === client) will.nextConnectMs = Math.min(will.nextConnectMs, this.nowMs);
+    for (const will of this.#wills) if (will.client === client) this.#connectsAgain(will, connect);
     const message = connect.will === undefined ? undefined : this.#willMessage(client, connect.will);
     client.connecting(link, connect, message);
     if (message !== undefined && client.connection !== undefined) {
       const { connection } = client;
-      this.#wills.push({ client, connection, message, nextConnectMs: Infinity });
+      this.#wills.push({ client, connection, message, nextConnectMs: Infinity, nextCleanStartMs: Infinity });
     }
     return message;
+  }
+
+  #connectsAgain(will: WillModel, { cleanStart }: Connect): void {
+    will.nextConnectMs = Math.min(will.nextConnectMs, this.nowMs);
+    if (cleanStart) will.nextCleanStartMs = Math.min(will.nextCleanStartMs, this.nowMs);
   }
 
   #willMessage(client: ClientModel, will: { topicName: string; qos: QoS; retain: boolean; payload: Uint8Array }): MessageModel {
@@ -158,7 +165,7 @@ export class Model implements Surroundings {
   #judgeWills(): void {
     for (const will of this.#wills) {
       const { client, connection, message, nextConnectMs } = will;
-      const { fromMs, untilMs } = client.willDue(connection);
+      const { fromMs, untilMs } = client.willDue(connection, will.nextCleanStartMs);
       const isSeen = [...this.clients.values()].some(({ sessions }) => sessions.some((session) => session.has(message)));
       if (isSeen && this.#isDropped(connection)) this.report.broken("will", `${message.text} after a normal DISCONNECT`);
       const mustBe =
@@ -187,7 +194,7 @@ export class Model implements Surroundings {
   willCame(message: MessageModel): void {
     const will = this.#wills.find((candidate) => candidate.message === message);
     if (will === undefined) return;
-    const { fromMs } = will.client.willDue(will.connection);
+    const { fromMs } = will.client.willDue(will.connection, will.nextCleanStartMs);
     if (this.nowMs < fromMs) this.report.broken("will", `${message.text} came ${Math.round(fromMs - this.nowMs)} ms before it was due`);
   }
 }

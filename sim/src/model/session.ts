@@ -30,11 +30,11 @@ const DELIVERY_SLACK_MS = 1_000;
 export class SessionModel {
   readonly clientId: string;
   readonly isLasting: boolean;
-  readonly subscriptions = new Subscriptions();
+  readonly subscriptions: Subscriptions = new Subscriptions();
   readonly flight: Flight;
   readonly startedMs: number;
   /** When it was over for certain; `Infinity` while it may exist. */
-  endedMs = Infinity;
+  endedMs: number = Infinity;
   /** Seconds, the least and the most that may hold. */
   expiryFrom: number;
   expiryUntil: number;
@@ -96,7 +96,7 @@ export class SessionModel {
       report.broken("not-subscribed", what);
       return;
     }
-    const shares = new Set(grants.map(({ presence }) => presence.shareName));
+    const shares = new Set(grants.map(({ presence }) => (presence.shareName === undefined ? undefined : presence.topicFilter)));
     const hasReplays = publish.retain && this.#replaySubscribes(message) > 0;
     const most = message.mostAcceptances * shares.size + (hasReplays ? this.#replaySubscribes(message) : 0);
     if (receipt.count > most) {
@@ -169,7 +169,8 @@ export class SessionModel {
 
   /** Whether the session has to have got the message by now, if it was online all the time since. */
   mustHave(message: MessageModel): boolean {
-    if (message.qos === 0 || message.acceptedMs === undefined || message.expiresFromMs <= this.#surroundings.nowMs) return false;
+    if (message.qos === 0 || message.isEmpty || message.acceptedMs === undefined) return false;
+    if (message.expiresFromMs <= this.#surroundings.nowMs) return false;
     return this.subscriptions
       .certainFor(message)
       .some(

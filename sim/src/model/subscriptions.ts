@@ -89,7 +89,9 @@ export class Subscriptions {
       if (!matches(presence.plainFilter, message.topicName)) continue;
       for (const grant of presence.grants) {
         const untilMs = Math.min(grant.untilMs, presence.possibleUntilMs);
-        if (grant.fromMs <= message.lastMs && untilMs >= message.firstSentMs) found.push(grant);
+        // What a group has not given to anyone yet goes to members that join later.
+        const isEarly = grant.fromMs > message.lastMs && presence.shareName === undefined;
+        if (!isEarly && untilMs >= message.firstSentMs) found.push(grant);
       }
     }
     return found;

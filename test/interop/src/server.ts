@@ -43,6 +43,13 @@ export class ServerProcess {
     return { ...end, output: program.output };
   }
 
+  /** Starts a server and kills it, wherever its start has come to by then. */
+  static async killStart(options: ServerOptions, afterMs: number): Promise<void> {
+    const program = launch(options);
+    await new Promise((resolve) => setTimeout(resolve, afterMs));
+    await program.kill();
+  }
+
   get pid(): number {
     return this.#program.pid;
   }

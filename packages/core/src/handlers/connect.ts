@@ -6,6 +6,7 @@ import type { Connection } from "../connection.ts";
 import type { Parts } from "../parts.ts";
 import type { AuthExchange, AuthStep, ClientInfo } from "../ports/hooks.ts";
 import { OutgoingAliases, IncomingAliases } from "../qos/topic-alias.ts";
+import { LOCAL_CLIENT_IDS } from "../local-client.ts";
 import { LastingSession } from "../sessions/lasting-session.ts";
 import { checkTopicName } from "../topics/index.ts";
 import { willOf } from "../wills.ts";
@@ -78,6 +79,9 @@ function clientIdFault(parts: Parts, connect: Connect): Fault | undefined {
     // 3.1 section 3.1: 1 to 23 characters. Later versions have no such limit.
     const reason = `a client identifier of ${connect.clientId.length} characters`;
     return { reasonCode: ReasonCode.CLIENT_IDENTIFIER_NOT_VALID, reason };
+  }
+  if (connect.clientId.startsWith(LOCAL_CLIENT_IDS)) {
+    return { reasonCode: ReasonCode.CLIENT_IDENTIFIER_NOT_VALID, reason: "the application's own identifier" };
   }
   if (connect.clientId !== "") return undefined;
   // 3.1.1 [MQTT-3.1.3-8]; 3.1 has no empty identifier at all; 5.0 [MQTT-3.1.3-6].

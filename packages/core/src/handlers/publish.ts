@@ -5,7 +5,6 @@ import { PacketType, type Publish, readForwardedProperties, ReasonCode, scanUtf8
 import type { Connection } from "../connection.ts";
 import { Message } from "../message.ts";
 import type { Parts } from "../parts.ts";
-import type { Refusal } from "../ports/hooks.ts";
 import { LastingSession } from "../sessions/lasting-session.ts";
 import type { Session } from "../sessions/session.ts";
 import { checkTopicName } from "../topics/index.ts";
@@ -16,7 +15,8 @@ export function handlePublish(parts: Parts, connection: Connection, publish: Pub
   parts.context.counters.publishReceived++;
   const topicName = resolveTopic(parts, connection, publish);
   if (topicName === undefined || !isWithinLimits(parts, connection, publish)) return;
-  if (publish.qos === 2 && session.receiver.received(publish.packetId) === "known") {
+  if (publish.qos === 2 && session.receiver.packetIds.has(publish.packetId)) {
+    // 5.0 [MQTT-4.3.3-10]: the message was taken before, only PUBREC is owed again.
     acknowledge(connection, session, publish, ReasonCode.SUCCESS);
     return;
   }
@@ -118,17 +118,9 @@ async function throughHook(
   const { client } = connection;
   const { publish: hook } = parts.context.hooks;
   if (client === undefined || hook === undefined) return;
-  let answer: Refusal | Message | undefined | void;
-  try {
-    answer = await hook(message, client);
-  } catch (error) {
-    session.receiver.refused(publish.packetId);
-    throw error;
-  }
-  if (connection.state !== "connected") {
-    if (publish.qos === 2) session.receiver.refused(publish.packetId);
-    return;
-  }
+  // The bytes that it came in are another's again after this call.
+  const answer = await hook(message.own(), client);
+  if (connection.state !== "connected") return;
   if (answer instanceof Message) return acceptWithRoom(parts, connection, session, publish, answer);
   if (answer !== undefined) {
     parts.context.counters.refused++;
@@ -157,7 +149,6 @@ function acceptWithRoom(
   message.own();
   return room.then(() => {
     if (connection.state === "connected") accept(parts, connection, session, publish, message);
-    else if (publish.qos === 2) session.receiver.refused(publish.packetId);
   });
 }
 
@@ -175,8 +166,13 @@ function accept(
     return;
   }
   if (publish.qos === 0) return;
-  parts.context.counters.acknowledged++;
+  // Only now, in the same batch as the message: while a hook or a full queue held it, the client may have come back
+  // on another connection and sent it again, and an identifier without its message would lose it.
+  if (publish.qos === 2) session.receiver.received(publish.packetId);
   if (withReceipt && session instanceof LastingSession) session.state.receivedChanged();
+  // Its own message may have been one too many for a slow publisher.
+  if (connection.state !== "connected") return;
+  parts.context.counters.acknowledged++;
   if (withReceipt || parts.acceptance.isStored) connection.waitFor(parts.context.turn.batch());
   acknowledge(connection, session, publish, reasonCode);
 }
@@ -199,7 +195,6 @@ function refuse(
   reasonCode: number,
   reason?: string,
 ): void {
-  if (publish.qos === 2) session.receiver.refused(publish.packetId);
   if (publish.qos === 0) return;
   if (connection.version !== 5 && reasonCode === ReasonCode.QUOTA_EXCEEDED) {
     // Acknowledging would promise what is not kept.

@@ -64,9 +64,12 @@ export class Cursor implements LogReader {
     return Math.max(0, Math.min(this.end, this.log.endIndex) - this.next);
   }
 
-  /** Bytes that wait for this cursor; for a stretch with an end, those up to the log's end. */
+  /** Bytes that wait for this cursor; for a stretch with an end, its equal share of those up to the log's end. */
   get waitingBytes(): number {
-    return this.waiting === 0 ? 0 : this.log.totalBytes - this.nextBytes;
+    const { waiting } = this;
+    if (waiting === 0) return 0;
+    const bytes = this.log.totalBytes - this.nextBytes;
+    return this.end >= this.log.endIndex ? bytes : Math.round((bytes * waiting) / (this.log.endIndex - this.next));
   }
 
   /** The lowest index that must stay in the log for this cursor. */
@@ -105,7 +108,7 @@ export class Cursor implements LogReader {
 
   /** Moves past `count` entries whose size is not known; their bytes are taken as an equal share. */
   skip(count: number): void {
-    const share = Math.round((this.waitingBytes / Math.max(1, this.log.endIndex - this.next)) * count);
+    const share = Math.round((this.waitingBytes / Math.max(1, this.waiting)) * count);
     this.next += count;
     this.nextBytes += share;
   }

@@ -22,7 +22,8 @@ export class Receiver {
   }
 
   /**
-   * Notes that PUBLISH `packetId` arrived.
+   * Notes that PUBLISH `packetId` arrived and its message was taken. One that is refused with an error code is never
+   * noted: its identifier stays free, 5.0 [MQTT-4.3.3-9].
    *
    * The identifier has to be in the same batch as the message: written later, a crash in between would let the
    * sender's repetition through as a second message.
@@ -34,11 +35,6 @@ export class Receiver {
     this.#received.add(packetId);
     this.#onThisConnection++;
     return "new";
-  }
-
-  /** The message was refused with an error code: the identifier is free again, 5.0 [MQTT-4.3.3-9]. */
-  refused(packetId: number): void {
-    this.released(packetId);
   }
 
   /** Notes PUBREL. Returns whether the identifier was known, 5.0 [MQTT-4.3.3-11]. */

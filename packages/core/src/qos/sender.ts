@@ -88,13 +88,19 @@ export class Sender<Ref> {
    * There must be room.
    */
   start(qos: 1 | 2, ref: Ref): number {
+    return this.begin(qos, ref).packetId;
+  }
+
+  /** The same; returns the delivery. */
+  begin(qos: 1 | 2, ref: Ref): Delivery<Ref> {
     let packetId = this.#lastPacketId;
     do packetId = packetId === LAST_PACKET_ID ? 1 : packetId + 1;
     while (this.#inFlight.has(packetId));
     this.#lastPacketId = packetId;
     this.#counted++;
-    this.#inFlight.set(packetId, { packetId, qos, ref, isReleased: false, isCounted: true });
-    return packetId;
+    const delivery = { packetId, qos, ref, isReleased: false, isCounted: true };
+    this.#inFlight.set(packetId, delivery);
+    return delivery;
   }
 
   /** Takes up a delivery that was in flight before a restart. In the order of first sending. */

@@ -36,7 +36,8 @@ export class CleanSession extends Session {
     identifiers: readonly number[],
     place: Place,
   ): void {
-    this.#send(message, qos, retain, identifiers, place);
+    if (this.context.hooks.deliver === undefined) this.#send(message, qos, retain, identifiers, place);
+    else this.sendSharedThroughHook(message, qos, retain, identifiers, place);
   }
 
   override offerRetained(message: Message, qos: 1 | 2, identifiers: readonly number[]): boolean {
@@ -74,7 +75,7 @@ export class CleanSession extends Session {
     const waiting = this.queue.peek();
     const outlet = this.outlet;
     if (outlet === undefined) return false;
-    if (waiting === undefined) return this.replayNext();
+    if (waiting === undefined) return this.#caughtUp();
     if (outlet.isFull || (waiting.qos > 0 && this.sender.room <= 0)) return false;
     this.queue.shift();
     const { qos, retain, identifiers, shared } = waiting;
@@ -88,6 +89,12 @@ export class CleanSession extends Session {
       else this.#send(message, qos, retain, identifiers, sharedPlace(shared, qos, message));
     });
     return true;
+  }
+
+  #caughtUp(): boolean {
+    if (this.replayNext()) return true;
+    this.pumpGroups();
+    return false;
   }
 
   /** Never: what a clean session has in flight ends with its connection. */

@@ -47,7 +47,7 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
   readonly stretches: Map<number, Stretch> = new Map();
   /** What of it is on disk. */
   readonly state: SessionState;
-  /** Its own log, for retained messages that were sent to it. */
+  /** Its own log, for what was put there for it alone: retained messages, and what came back to a shared group. */
   inbox: Cursor | undefined;
   #lastStretchId = 0;
   #isLive = false;
@@ -213,9 +213,11 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
     this.state.deliveryChanged();
   }
 
-  /** A lasting member with QoS 1 or 2 gives its group a log; this is reached only at QoS 0, which needs no place. */
+  /** A message from the time when its group had clean members only and no log: it waits in the session's own log. */
   override offerShared(message: Message, qos: 1 | 2, retain: boolean, identifiers: readonly number[]): void {
-    this.#send(message, qos, retain, identifiers, undefined);
+    this.inbox ??= this.#openInbox();
+    this.context.logs.append(this.inbox.log, message.with(qos, retain), identifiers);
+    this.context.pumps.add(this);
   }
 
   override sendShared(
@@ -225,13 +227,18 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
     identifiers: readonly number[],
     place: Place,
   ): void {
-    this.#send(message, qos, retain, identifiers, place);
+    if (this.context.hooks.deliver === undefined) {
+      this.#send(message, qos, retain, identifiers, place);
+      return;
+    }
+    this.state.deliveryChanged();
+    this.sendSharedThroughHook(message, qos, retain, identifiers, place);
   }
 
   override offerRetained(message: Message, qos: 1 | 2, identifiers: readonly number[]): boolean {
     this.inbox ??= this.#openInbox();
     if (this.inbox.waiting >= INBOX_AHEAD) return false;
-    this.context.logs.append(this.inbox.log, retainedCopy(message, qos), identifiers);
+    this.context.logs.append(this.inbox.log, message.with(qos, true), identifiers);
     return true;
   }
 
@@ -274,7 +281,7 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
       return true;
     }
     this.#isLive = true;
-    for (const stretch of this.subscriptions.values()) stretch.group?.pump();
+    this.pumpGroups();
     return false;
   }
 
@@ -309,6 +316,8 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
     }
     const index = first.next;
     this.throughHook(message, qos, (changed) => {
+      // Discarded at the queue's limit while the hook took its time.
+      if (first.next !== index) return;
       this.#advance(next);
       const place = { stretchId: first.cursorId, cursor: first, index, group: undefined };
       if (changed === undefined) this.context.counters.droppedRefused++;
@@ -354,7 +363,7 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
     first: Cursor,
     wanting: readonly Cursor[],
   ): { retain: boolean; identifiers: readonly number[] } {
-    if (first.cursorId === INBOX) return { retain: true, identifiers: entry.identifiers };
+    if (first.cursorId === INBOX) return { retain: entry.message.retain, identifiers: entry.identifiers };
     const retain = entry.message.retain && wanting.some((cursor) => cursor.subscription.retainAsPublished);
     let identifiers = NO_IDENTIFIERS;
     for (const { subscription } of wanting) {
@@ -379,6 +388,8 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
 
   protected override resendNext(): boolean {
     const outlet = this.outlet;
+    // One that is held has its place of the Receive Maximum already.
+    if (this.#held === undefined && this.sender.room <= 0) return false;
     const delivery = this.#held ?? this.sender.nextResend();
     if (delivery === undefined || outlet === undefined) return true;
     this.#held = undefined;
@@ -393,7 +404,7 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
       return false;
     }
     if (entry === undefined) {
-      this.#abandon(delivery);
+      this.#lost(delivery);
       return true;
     }
     this.#resend(delivery, entry, outlet);
@@ -412,6 +423,17 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
       if (changed === undefined) this.#abandon(delivery);
       else this.outlet?.sendPublish(changed, delivery.qos, delivery.packetId, true, retain, identifiers);
     });
+  }
+
+  /** Its message is not readable any more. It was acknowledged: that is counted and reported. */
+  #lost(delivery: Delivery<Place>): void {
+    this.context.counters.damagedEntries++;
+    this.context.observer.event("damaged", {
+      place: `a message in flight for client ${JSON.stringify(this.clientId)}, packet identifier ${delivery.packetId}`,
+      reason: "not readable from the store, expected until it is acknowledged",
+    });
+    this.sender.abandon(delivery);
+    this.forget(delivery);
   }
 
   #abandon(delivery: Delivery<Place>): void {
@@ -481,9 +503,4 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
       this.#cursorMoved(place.cursor);
     }
   }
-}
-
-/** A retained message as it stands in a session's own log: at the QoS of the delivery. */
-function retainedCopy(message: Message, qos: 1 | 2): Message {
-  return message.withQoS(qos);
 }

@@ -10,6 +10,10 @@ export interface NextEntry {
   readonly entry: Entry;
   /** At least one. */
   readonly cursors: readonly Cursor[];
+  /** What each of them has at its place: the same message, but not always in the same number of bytes. */
+  readonly heads: readonly Entry[];
+  /** Where each of them stands. */
+  readonly indexes: readonly number[];
 }
 
 export class LogBacklog {
@@ -61,6 +65,7 @@ export class LogBacklog {
   next(): NextEntry | "reading" | undefined {
     let first: Entry | undefined;
     let cursors: Cursor[] = [];
+    let heads: Entry[] = [];
     let isReading = false;
     for (let place = this.#pending.length - 1; place >= 0; place--) {
       const cursor = this.#pending[place];
@@ -73,17 +78,25 @@ export class LogBacklog {
       } else if (first === undefined || entry.sequence < first.sequence) {
         first = entry;
         cursors = [cursor];
+        heads = [entry];
       } else if (entry.sequence === first.sequence) {
         cursors.push(cursor);
+        heads.push(entry);
+        // Only logs with a reader that asks for No Local say who published.
+        if (first.message.publisherId === "") first = entry;
       }
     }
     if (isReading) return "reading";
-    return first === undefined ? undefined : { entry: first, cursors };
+    if (first === undefined) return undefined;
+    return { entry: first, cursors, heads, indexes: cursors.map((cursor) => cursor.next) };
   }
 
-  /** Moves the cursors past an entry. */
+  /** Moves the cursors past an entry. One that was moved on at the queue's limit meanwhile stays where it is. */
   advance(next: NextEntry): void {
-    for (const cursor of next.cursors) cursor.advance(next.entry.bytes);
+    for (const [place, cursor] of next.cursors.entries()) {
+      const head = next.heads[place];
+      if (head !== undefined && cursor.next === next.indexes[place]) cursor.advance(head.bytes);
+    }
   }
 
   /** Forgets what was read from the store, when the session goes offline. */

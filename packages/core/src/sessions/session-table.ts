@@ -55,15 +55,19 @@ export class SessionTable {
     expiryInterval: number,
   ): { session: Session; present: boolean } {
     const existing = this.#sessions.get(clientId);
-    if (existing !== undefined && !cleanStart && existing.isLasting) {
+    if (existing !== undefined && existing.expiry.atMs <= this.#context.turn.nowMs) {
+      // 5.0 [MQTT-4.1.0-2]: it is over, even if its turn to be ended has not come yet.
+      this.#expired(existing);
+    } else if (existing !== undefined && !cleanStart && existing.isLasting) {
       this.#context.deadlines.clear(existing.expiry);
       this.#context.deadlines.clear(existing.willDelay);
       // 5.0 [MQTT-3.1.3-9]: the client is back in time.
       existing.will = undefined;
       existing.expiryInterval = expiryInterval;
       return { session: existing, present: true };
+    } else if (existing !== undefined) {
+      this.end(existing, "clean-start");
     }
-    if (existing !== undefined) this.end(existing, "clean-start");
     return { session: this.#create(clientId, expiryInterval), present: false };
   }
 
@@ -134,10 +138,9 @@ export class SessionTable {
     deadlines.clear(session.expiry);
     this.#sessions.delete(session.clientId);
     counters.sessions = this.#sessions.size;
-    let discarded = 0;
+    let discarded = ownInFlight(session);
     if (session instanceof CleanSession) session.endQueue();
-    else if (session instanceof LastingSession)
-      discarded = session.backlog.waiting + session.sender.inFlightCount;
+    else if (session instanceof LastingSession) discarded += session.backlog.waiting;
     counters.discardedWithSession += discarded;
     this.#subscriptions.ended(session);
     if (session instanceof LastingSession) {
@@ -160,4 +163,11 @@ export class SessionTable {
     if (session instanceof LastingSession) session.state.recordChanged();
     this.#publishWill(willMessage(will, session.clientId, this.#context.turn.nowMs), session);
   }
+}
+
+/** Deliveries in flight that end with the session; a shared group decides itself on those that came from it. */
+function ownInFlight(session: Session): number {
+  let count = 0;
+  for (const { ref } of session.sender.inFlight()) if (ref?.group === undefined) count++;
+  return count;
 }

@@ -5,7 +5,7 @@ import type { QoS } from "@heirloom/codec";
 import type { Context } from "../context.ts";
 import { Deadline } from "../deadlines.ts";
 import type { Message } from "../message.ts";
-import type { ClientInfo } from "../ports/hooks.ts";
+import type { ClientInfo, DeliverHook } from "../ports/hooks.ts";
 import { Receiver } from "../qos/receiver.ts";
 import { type Delivery, Sender } from "../qos/sender.ts";
 import type { Will } from "../wills.ts";
@@ -13,7 +13,7 @@ import { MemoryQueue, type WaitingDelivery } from "./memory-queue.ts";
 import type { Outlet } from "./outlet.ts";
 import type { Place } from "./place.ts";
 import type { Pumpable } from "./pump-queue.ts";
-import type { Stretch } from "./stretch.ts";
+import type { Stretch, StretchGroup } from "./stretch.ts";
 import type { Matched, Shared, Subscriber } from "./subscriber.ts";
 
 /** More to send than fits into one turn: retained messages for a new subscription. */
@@ -32,6 +32,8 @@ export abstract class Session implements Pumpable, Subscriber {
   readonly clientId: string;
   abstract readonly isLasting: boolean;
   readonly subscriptions: Map<string, Stretch> = new Map();
+  /** The shared groups that it is a member of. */
+  readonly groups: Set<StretchGroup> = new Set();
   readonly sender: Sender<Place> = new Sender();
   readonly receiver: Receiver = new Receiver();
   readonly replays: Replay[] = [];
@@ -112,9 +114,8 @@ export abstract class Session implements Pumpable, Subscriber {
   abstract offerRetained(message: Message, qos: 1 | 2, identifiers: readonly number[]): boolean;
 
   get hasRoom(): boolean {
-    return (
-      this.outlet !== undefined && this.sender.room > 0 && !this.outlet.isFull && !this.sender.isResending
-    );
+    if (this.outlet === undefined || this.#isHookPending) return false;
+    return this.sender.room > 0 && !this.outlet.isFull && !this.sender.isResending;
   }
 
   offerQoS0(message: Message, retain: boolean, identifiers: readonly number[]): void {
@@ -132,7 +133,7 @@ export abstract class Session implements Pumpable, Subscriber {
   pump(): void {
     while (this.outlet !== undefined && !this.#isHookPending) {
       if (this.sender.isResending) {
-        if (this.sender.room <= 0 || this.outlet.isFull || !this.resendNext()) return;
+        if (this.outlet.isFull || !this.resendNext()) return;
       } else if (!this.sendWaiting()) {
         return;
       }
@@ -188,7 +189,12 @@ export abstract class Session implements Pumpable, Subscriber {
       if (this.outlet !== outlet) return;
       send(answer === false ? undefined : answer instanceof Object ? answer : message);
     };
-    const answer = hook(message, qos, this.client);
+    let answer: ReturnType<DeliverHook>;
+    try {
+      answer = hook(message, qos, this.client);
+    } catch {
+      answer = false;
+    }
     if (!(answer instanceof Promise)) {
       answered(answer);
       return;
@@ -200,6 +206,40 @@ export abstract class Session implements Pumpable, Subscriber {
       this.context.pumps.add(this);
     };
     answer.then(finish, () => finish(false));
+  }
+
+  /**
+   * Sends a message from a shared group, asking the delivery hook. It is in flight before that: the group has given it
+   * away, so it must be on record here.
+   */
+  protected sendSharedThroughHook(
+    message: Message,
+    qos: 1 | 2,
+    retain: boolean,
+    identifiers: readonly number[],
+    place: Place,
+  ): void {
+    const delivery = this.sender.begin(qos, place);
+    this.throughHook(message, qos, (changed) => {
+      const { outlet } = this;
+      const { counters, turn } = this.context;
+      if (outlet === undefined) return;
+      const fits = changed !== undefined && outlet.fits(changed, qos, identifiers);
+      if (fits) {
+        if (this.isLasting) outlet.waitFor(turn.batch());
+        outlet.sendPublish(changed, qos, delivery.packetId, false, retain, identifiers);
+        return;
+      }
+      if (changed === undefined) counters.droppedRefused++;
+      else counters.droppedTooLarge++;
+      this.sender.abandon(delivery);
+      this.forget(delivery);
+    });
+  }
+
+  /** Lets the shared groups that it is a member of use the room it has. */
+  protected pumpGroups(): void {
+    for (const group of this.groups) group.pump();
   }
 
   /** PUBACK came. */

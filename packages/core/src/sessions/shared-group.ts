@@ -44,13 +44,15 @@ export class SharedGroup implements CursorOwner, Pumpable, StretchGroup, Stored 
   readonly #context: Context;
   readonly #members: Stretch[] = [];
   #turn = 0;
-  /** Indexes given to a member and not yet acknowledged, with that member. */
-  readonly #given = new Map<number, Subscriber>();
+  /** Indexes given to a member and not yet acknowledged; with that member, if a restart may give them to another. */
+  readonly #given = new Map<number, Subscriber | undefined>();
   /** Indexes that came back, to be given again. */
   #returned: number[] = [];
   /** Messages that came back, when there is no log. Bounded by what members had in flight or queued. */
   #returnedMessages: Message[] = [];
   #isReading = false;
+  #isDissolved = false;
+  #isRecordDeleted = false;
   #page: Entry | undefined;
   #pageIndex = -1;
 
@@ -71,13 +73,8 @@ export class SharedGroup implements CursorOwner, Pumpable, StretchGroup, Stored 
   /** Indexes that a restart has to give again: those of clean sessions, which do not survive it, and those that came back. */
   get openIndexes(): number[] {
     const open = [...this.#returned];
-    for (const [index, session] of this.#given) if (!session.isLasting) open.push(index);
+    for (const [index, session] of this.#given) if (session?.isLasting === false) open.push(index);
     return open;
-  }
-
-  /** Whether anything is still in flight from the group's log. */
-  get isIdle(): boolean {
-    return this.#given.size === 0;
   }
 
   // --- members ---------------------------------------------------------------------------------------------------
@@ -129,6 +126,7 @@ export class SharedGroup implements CursorOwner, Pumpable, StretchGroup, Stored 
   /** The last member left. What waited is discarded; what members have in flight stays theirs until they are done. */
   dissolve(): void {
     const cursor = this.cursor;
+    this.#isDissolved = true;
     this.#context.counters.discardedWithSession += this.#returned.length + this.#returnedMessages.length;
     this.#returned = [];
     this.#returnedMessages = [];
@@ -144,18 +142,20 @@ export class SharedGroup implements CursorOwner, Pumpable, StretchGroup, Stored 
     if (this.size > 0 || !cursor.isDone) return;
     cursor.log.cursors.delete(cursor);
     this.#context.logs.touch(cursor.log);
-    this.#context.turn.save(this);
   }
 
   // --- messages --------------------------------------------------------------------------------------------------
 
-  /** A message was published. If the group has a log, it is the newest entry there. */
-  offer(message: Message): void {
+  /**
+   * A message was published. If the group has a log, it is the newest entry there. With a `batch`, nobody is sent it
+   * before that batch is on disk.
+   */
+  offer(message: Message, batch: number): void {
     const cursor = this.cursor;
     if (message.qos === 0) {
       this.#offerQoS0(message);
     } else if (cursor === undefined) {
-      this.#offerClean(message);
+      this.#offerClean(message, batch);
     } else if (cursor.waiting === 1 && this.#returned.length === 0 && !this.#isReading) {
       const member = this.#nextMember(true);
       if (member === undefined) return;
@@ -173,13 +173,14 @@ export class SharedGroup implements CursorOwner, Pumpable, StretchGroup, Stored 
     member.session.offerQoS0(message, retainAsPublished && message.retain, identifiersOf(member));
   }
 
-  #offerClean(message: Message): void {
+  #offerClean(message: Message, batch: number): void {
     const member = this.#nextMember(true) ?? this.#nextMember(false);
     if (member === undefined) {
       this.#returnedMessages.push(message.own());
       return;
     }
     const retain = member.subscription.retainAsPublished && message.retain;
+    if (batch !== 0) member.session.outlet?.waitFor(batch);
     if (member.subscription.qos === 0) member.session.offerQoS0(message, retain, identifiersOf(member));
     else member.session.offerShared(message, lower(message, member), retain, identifiersOf(member), member);
   }
@@ -206,15 +207,19 @@ export class SharedGroup implements CursorOwner, Pumpable, StretchGroup, Stored 
       return;
     }
     const place: Place = { stretchId, cursor, index, group: this };
-    this.#given.set(index, session);
-    session.sendShared(message, lower(message, member), retain, identifiersOf(member), place);
+    const qos = lower(message, member);
+    // 5.0 [MQTT-4.8.2-5]: once it is with a clean session, no other member may get a QoS 2 message, also after a crash.
+    const isBound = qos === 2 && !session.isLasting;
+    if (isBound) session.outlet?.waitFor(this.#context.turn.batch());
+    this.#given.set(index, isBound ? undefined : session);
+    session.sendShared(message, qos, retain, identifiersOf(member), place);
   }
 
   /** Gives what waits to members with room. */
   pump(): void {
     while (this.#returnedMessages.length > 0 && this.#members.some(isConnected)) {
       const message = this.#returnedMessages.shift();
-      if (message !== undefined) this.#offerClean(message);
+      if (message !== undefined) this.#offerClean(message, 0);
     }
     const cursor = this.cursor;
     if (cursor === undefined) return;
@@ -292,21 +297,26 @@ export class SharedGroup implements CursorOwner, Pumpable, StretchGroup, Stored 
 
   /** A member's session ended with this in flight. */
   ended(place: NonNullable<Place>, qos: 1 | 2): void {
+    const goesOn = qos === 1 && !this.#isDissolved;
+    if (!goesOn) this.#context.counters.discardedWithSession++;
     if (place.cursor !== undefined) {
       this.#given.delete(place.index);
-      if (qos === 1) this.#returned.push(place.index);
+      if (goesOn) this.#returned.push(place.index);
       this.#context.turn.save(this);
       this.#context.logs.touch(place.cursor.log);
       this.#retire(place.cursor);
-    } else if (qos === 1) {
+    } else if (goesOn) {
       this.#returnedMessages.push(place.message);
     }
-    if (qos === 2) this.#context.counters.discardedWithSession++;
     this.#context.pumps.add(this);
   }
 
   /** A message that a member had not been sent yet. */
   takeBack(message: Message): void {
+    if (this.#isDissolved) {
+      this.#context.counters.discardedWithSession++;
+      return;
+    }
     this.#returnedMessages.push(message);
     this.#context.pumps.add(this);
   }
@@ -331,9 +341,14 @@ export class SharedGroup implements CursorOwner, Pumpable, StretchGroup, Stored 
   }
 
   save(batch: StoreBatch): void {
-    if (this.cursor === undefined) return;
-    if (this.size === 0) batch.delete("group", this.key);
-    else batch.put("group", this.key, writeGroup(this.cursor, this.openIndexes));
+    if (this.cursor === undefined || this.#isRecordDeleted) return;
+    if (this.#isDissolved) {
+      // Once only: another group may have this key by the time the last message in flight is acknowledged.
+      this.#isRecordDeleted = true;
+      batch.delete("group", this.key);
+    } else {
+      batch.put("group", this.key, writeGroup(this.cursor, this.openIndexes));
+    }
   }
 }
 

@@ -86,7 +86,7 @@ export class SubscriptionTable {
     if (before !== undefined && isSame(before.subscription, subscription)) {
       return { existed: true, isShared: shared !== undefined };
     }
-    if (before !== undefined) this.#end(session, before);
+    if (before !== undefined) this.#end(session, before, true);
     this.#begin(session, subscription, shared);
     return { existed: before !== undefined, isShared: shared !== undefined };
   }
@@ -133,7 +133,9 @@ export class SubscriptionTable {
     entry.count++;
     this.#context.counters.subscriptions++;
     if (stretch.cursor !== undefined) entry.log = stretch.cursor.log;
-    if (stretch.group !== undefined) this.#groupOf(stretch.group).add(stretch);
+    if (stretch.group === undefined) return;
+    this.#groupOf(stretch.group).add(stretch);
+    session.groups.add(stretch.group);
   }
 
   /** The group of a shared filter; made when there is none. */
@@ -173,6 +175,7 @@ export class SubscriptionTable {
       if (session.outlet !== undefined) entry.online.add(stretch);
     } else {
       group.add(stretch);
+      session.groups.add(group);
       if (session.isLasting && subscription.qos > 0)
         group.openCursor(this.#log(entry), this.#context.logs.nextSequence);
     }
@@ -211,7 +214,8 @@ export class SubscriptionTable {
     return { stretchId, session, subscription, cursor, group };
   }
 
-  #end(session: Session, stretch: Stretch): void {
+  /** `isReplaced`: another stretch for the same filter follows at once, so that a group does not run out of members. */
+  #end(session: Session, stretch: Stretch, isReplaced = false): void {
     const { subscription, group } = stretch;
     const topicFilter = group?.topicFilter ?? subscription.topicFilter;
     const entry = this.#entry(topicFilter);
@@ -223,7 +227,8 @@ export class SubscriptionTable {
     if (group !== undefined) {
       const members = this.#groupOf(group);
       members.remove(stretch);
-      this.dissolveIfEmpty(members);
+      session.groups.delete(group);
+      if (!isReplaced) this.dissolveIfEmpty(members);
     }
     this.#removeIfUnused(entry);
     this.#cache.clear();

@@ -37,9 +37,20 @@ export function seen(value: unknown): string {
   if (value === null || value === undefined) return "nothing";
   if (value instanceof Map) return "a group of options";
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
-  if (typeof value === "object") return "an object";
-  const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
-  return shown.length > 60 ? `${shown.slice(0, 57)}...` : shown;
+  switch (typeof value) {
+    case "string":
+      return shortened(JSON.stringify(value));
+    case "number":
+    case "bigint":
+    case "boolean":
+      return String(value);
+    default:
+      return `a value of type ${typeof value}`;
+  }
+}
+
+function shortened(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
 function pathText(path: OptionPath): string {

@@ -109,8 +109,11 @@ export function listOf<T>(kind: Kind<T>): Kind<readonly T[]> {
       const items = input.flatMap((item: unknown) => kind.read(item) ?? []);
       return items.length === input.length ? { value: items.map((item) => item.value) } : undefined;
     },
-    accepts: (values) =>
-      Array.isArray(values) && values.length > 0 && values.every((value) => kind.accepts(value)),
+    accepts: (values) => {
+      // A program without types may give anything.
+      const items: readonly T[] = Array.isArray(values) ? values : [];
+      return items.length > 0 && items.every((item) => kind.accepts(item));
+    },
     show: (values) => `[${values.map((value) => kind.show(value)).join(", ")}]`,
   };
 }

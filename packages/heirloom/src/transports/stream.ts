@@ -73,7 +73,6 @@ export class StreamTransport implements NewTransport {
     this.#stream.end();
     this.#stream.resume();
     this.#graceTimer = setTimeout(() => this.#stream.destroy(), CLOSE_GRACE_MS);
-    this.#graceTimer.unref();
   }
 
   // One function for all writes: Node joins the callbacks of writes that finish at once when they are the same.

@@ -3,11 +3,10 @@
 
 import { createServer, STATUS_CODES, type Server } from "node:http";
 import type { Duplex } from "node:stream";
-import { type RawData, type WebSocket, WebSocketServer } from "ws";
 import type { ListenerSettings } from "../config/settings.ts";
 import { listen, stopListening } from "./listen.ts";
+import { StreamTransport } from "./stream.ts";
 import {
-  CLOSE_GRACE_MS,
   hostAndPort,
   remoteAddressOf,
   type Accept,
@@ -16,100 +15,110 @@ import {
   type NewTransport,
 } from "./transport.ts";
 import {
-  chooseSubprotocol,
+  acceptUpgrade,
   isLoopback,
   refuseUpgrade,
   type UpgradeRefusal,
   type UpgradeRules,
 } from "./upgrade.ts";
+import {
+  binaryFrame,
+  CloseCode,
+  closeFrame,
+  FrameReader,
+  pongFrame,
+  type FrameHandler,
+} from "./websocket-frames.ts";
 
-/** Close codes of RFC 6455 section 7.4.1. */
-const CloseCode = { NORMAL: 1000, UNSUPPORTED_DATA: 1003 } as const;
+/** Bytes. A peer that pings and does not read is not answered beyond this. */
+const MOST_WAITING_FOR_PONG = 65_536;
 
-/** Bytes. Frames may hold many packets, so they are not cut shorter than this. */
-const SMALLEST_FRAME_LIMIT = 1_048_576;
-
-/** One connection over one WebSocket. */
-class WebSocketTransport implements NewTransport {
-  readonly remoteAddress: string;
-  readonly #socket: WebSocket;
+/** One connection over one WebSocket: frames around a stream. */
+class WebSocketTransport implements NewTransport, ConnectionInput, FrameHandler {
+  readonly #stream: StreamTransport;
+  readonly #frames: FrameReader = new FrameReader(this);
   #connection: ConnectionInput | undefined;
-  #onClose: (() => void) | undefined;
   #ended = false;
-  #buffered = false;
 
-  constructor(socket: WebSocket, remoteAddress: string) {
-    this.#socket = socket;
-    this.remoteAddress = remoteAddress;
+  constructor(stream: StreamTransport) {
+    this.#stream = stream;
   }
 
   start(connection: ConnectionInput, onClose: () => void): void {
     if (!this.#ended) this.#connection = connection;
-    this.#onClose = onClose;
-    this.#socket.on("message", (data: RawData, isBinary: boolean) => this.#received(data, isBinary));
-    this.#socket.on("error", (error: Error) => this.#tellClosed(error));
-    this.#socket.on("close", () => this.#closed());
+    this.#stream.start(this, onClose);
+  }
+
+  get remoteAddress(): string {
+    return this.#stream.remoteAddress;
   }
 
   get bufferedBytes(): number {
-    return this.#socket.bufferedAmount;
+    return this.#stream.bufferedBytes;
   }
 
   write(bytes: Uint8Array): boolean {
-    if (this.#ended) return true;
-    this.#socket.send(bytes, this.#written);
-    this.#buffered = this.#socket.bufferedAmount > 0;
-    // The WebSocket library holds on to what it is given until it is sent.
-    return false;
+    if (!this.#ended) this.#stream.write(binaryFrame(bytes));
+    // The frame has a copy of them.
+    return true;
   }
 
   end(): void {
     this.#connection = undefined;
-    this.#finish(CloseCode.NORMAL);
+    this.#close(CloseCode.NORMAL);
   }
 
   destroy(): void {
     this.#connection = undefined;
     this.#ended = true;
-    this.#socket.terminate();
+    this.#stream.destroy();
   }
 
   pause(paused: boolean): void {
-    if (this.#ended) return;
-    if (paused) this.#socket.pause();
-    else this.#socket.resume();
+    this.#stream.pause(paused);
   }
 
-  #received(data: RawData, isBinary: boolean): void {
-    if (this.#connection === undefined) return;
-    if (!isBinary || !(data instanceof Uint8Array)) {
-      // 5.0 [MQTT-6.0.0-1], 3.1.1 [MQTT-6.0.0-1].
-      this.#tellClosed(new Error("a text frame was received, expected binary frames"));
-      this.#finish(CloseCode.UNSUPPORTED_DATA);
-    } else if (data.length > 0) {
-      this.#connection.receive(data);
-    }
+  // --- ConnectionInput: from the stream --------------------------------------------------------------------------
+
+  receive(chunk: Uint8Array): void {
+    this.#frames.push(chunk);
   }
 
-  // `ws` sends the close frame behind what was written, reads on, and ends the socket after `closeTimeout`.
-  #finish(code: number): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#socket.resume();
-    this.#socket.close(code);
-  }
-
-  readonly #written = (): void => {
-    if (!this.#buffered || this.#socket.bufferedAmount > 0) return;
-    this.#buffered = false;
+  drained(): void {
     this.#connection?.drained();
-  };
+  }
 
-  #closed(): void {
+  closed(error?: Error): void {
     this.#ended = true;
+    this.#tellClosed(error);
+  }
+
+  // --- FrameHandler ----------------------------------------------------------------------------------------------
+
+  data(bytes: Uint8Array): void {
+    this.#connection?.receive(bytes);
+  }
+
+  ping(payload: Uint8Array): void {
+    if (!this.#ended && this.bufferedBytes < MOST_WAITING_FOR_PONG) this.#stream.write(pongFrame(payload));
+  }
+
+  closedByFrame(): void {
     this.#tellClosed(undefined);
-    this.#onClose?.();
-    this.#onClose = undefined;
+    this.#close(CloseCode.NORMAL);
+  }
+
+  failed(closeCode: number, message: string): void {
+    this.#tellClosed(new Error(message));
+    this.#close(closeCode);
+  }
+
+  /** The close frame is the last one; the stream then gives the peer time to read it. RFC 6455 section 5.5.1. */
+  #close(closeCode: number): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#stream.write(closeFrame(closeCode));
+    this.#stream.end();
   }
 
   #tellClosed(error: Error | undefined): void {
@@ -123,16 +132,6 @@ class WebSocketTransport implements NewTransport {
 export async function listenWebSocket(settings: ListenerSettings, accept: Accept): Promise<Listener> {
   const server = createHttpServer(settings);
   const rules = upgradeRules(settings);
-  // `closeTimeout` is younger than the types of `ws`; a variable may have more than they know.
-  const options = {
-    noServer: true,
-    clientTracking: false,
-    perMessageDeflate: false,
-    maxPayload: Math.max(settings.limits.maximumPacketSize, SMALLEST_FRAME_LIMIT),
-    closeTimeout: CLOSE_GRACE_MS,
-    handleProtocols: (offered: ReadonlySet<string>) => chooseSubprotocol(offered) ?? false,
-  };
-  const webSockets = new WebSocketServer(options);
   server.on("upgrade", (request, socket, head) => {
     const refusal = refuseUpgrade(request, rules);
     if (refusal !== undefined) {
@@ -140,9 +139,9 @@ export async function listenWebSocket(settings: ListenerSettings, accept: Accept
       return;
     }
     const remoteAddress = remoteAddressOf(request.socket);
-    webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      accept(new WebSocketTransport(webSocket, remoteAddress));
-    });
+    socket.write(acceptUpgrade(request));
+    if (head.length > 0) socket.unshift(head);
+    accept(new WebSocketTransport(new StreamTransport(socket, remoteAddress)));
   });
   const { address, port } = await listen(server, settings);
   return {
@@ -195,7 +194,7 @@ function refuse(socket: Duplex, refusal: UpgradeRefusal): void {
   socket.on("finish", () => socket.destroy());
   socket.end(
     `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\n` +
-      "Connection: close\r\nContent-Type: text/plain\r\n" +
+      "Connection: close\r\nContent-Type: text/plain\r\nSec-WebSocket-Version: 13\r\n" +
       `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }

@@ -1,0 +1,89 @@
+// The end of every run: no more faults, everybody comes back, everything is delivered, and the model judges. Then all
+// sessions end, and nothing of them may be left.
+
+import type { SimClient } from "./client.ts";
+import type { Simulation } from "./simulation.ts";
+
+/** How long everything may take once all are back. Longer than any delay that a client or the disk has. */
+const DRAIN_ROUND_MS = 20_000;
+const DRAIN_ROUNDS = 40;
+
+export class Ending {
+  readonly #simulation: Simulation;
+
+  constructor(simulation: Simulation) {
+    this.#simulation = simulation;
+  }
+
+  async run(): Promise<void> {
+    const { report, model, process } = this.#simulation;
+    await this.#heal();
+    await this.#drain();
+    if (report.violations.length > 0) return;
+    for (const { plan, outbox } of this.#simulation.clients) {
+      if (outbox.oldest !== undefined) report.broken("stuck", `${outbox.oldest.text} of ${plan.clientId} was never acknowledged`);
+    }
+    model.judge(process.discardedAtLimit + (process.broker?.counters.discardedAtLimit ?? 0));
+    if (report.violations.length > 0) return;
+    await this.#endSessions();
+    this.#judgeRest();
+  }
+
+  /** The faults end: the disk works, the process runs, clients answer at once. */
+  async #heal(): Promise<void> {
+    const { disk, process, clients, trace } = this.#simulation;
+    trace.say("simulation", "THE END: no more faults, everybody comes back");
+    disk.isFull = false;
+    disk.slowMs = 0;
+    disk.isBroken = false;
+    await this.#simulation.advance(5_000);
+    while (!process.isUp && this.#isFine) await this.#simulation.advance(50_000);
+    for (const client of clients) client.ackDelayMs = 0;
+  }
+
+  get #isFine(): boolean {
+    return this.#simulation.report.violations.length === 0;
+  }
+
+  /** Everybody with a session or something to publish is connected until nothing is left to send. */
+  async #drain(): Promise<void> {
+    for (let round = 0; round < DRAIN_ROUNDS && this.#isFine; round++) {
+      for (const client of this.#simulation.clients) this.#bringBack(client);
+      await this.#simulation.advance(DRAIN_ROUND_MS);
+      if (round > 0 && this.#simulation.clients.every(isQuiet)) return;
+    }
+  }
+
+  #bringBack(client: SimClient): void {
+    const { state, link } = client;
+    if (state === "connected" && link?.isFrozen === false && link.isSlow === false) return;
+    if (link !== undefined && state !== "offline") link.cut();
+    client.connect(1, false, undefined);
+  }
+
+  async #endSessions(): Promise<void> {
+    for (const client of this.#simulation.clients) client.connect(2, true, undefined);
+    await this.#simulation.advance(DRAIN_ROUND_MS);
+    for (const client of this.#simulation.clients) client.leave("end-session");
+    // Clients of 3.x with clean session 0 have just left a session; it ends with the next clean one.
+    await this.#simulation.advance(DRAIN_ROUND_MS);
+  }
+
+  #judgeRest(): void {
+    const { process, disk, report } = this.#simulation;
+    const counters = process.broker?.counters;
+    if (counters === undefined || !this.#isFine) return;
+    const { sessions, subscriptions, logs, outputBytes, connectionsOpen, logCacheBytes } = counters;
+    const left = { sessions, subscriptions, logs, outputBytes, connectionsOpen, logCacheBytes };
+    for (const [name, count] of Object.entries(left)) if (count !== 0) report.broken("left-over", `counter ${name} is ${count}`);
+    for (const table of ["session", "subscription", "delivery", "received", "log", "group"] as const) {
+      const keys = disk.keys(table);
+      if (keys.length > 0) report.broken("left-over", `table ${table} has ${keys.join(", ")}`);
+    }
+    if (disk.logIds.length > 0) report.broken("left-over", `blocks of logs ${disk.logIds.join(", ")}`);
+  }
+}
+
+function isQuiet({ outbox, model }: SimClient): boolean {
+  return outbox.length === 0 && (model.session?.flight.open.length ?? 0) === 0;
+}

@@ -1,0 +1,247 @@
+// The plan of a run, drawn from its seed before anything happens: clients, limits, and one list of steps. A run is nothing
+// but its plan, so a failing one is shortened by leaving steps out.
+
+import type { ProtocolVersion, QoS } from "@heirloom/codec";
+import type { Limits } from "@heirloom/core";
+import { Random } from "./random.ts";
+
+export interface ClientPlan {
+  readonly clientId: string;
+  readonly version: ProtocolVersion;
+  /** Seconds; 0 = clean sessions. For 3.x 0 or 0xFFFFFFFF. */
+  readonly expiryInterval: number;
+  /** 65535 = not said in CONNECT. */
+  readonly receiveMaximum: number;
+  /** Seconds, 0 = none. */
+  readonly keepAlive: number;
+  readonly topicAliasMaximum: number;
+  /** Packet identifiers that it uses: 1 to this. A small number brings their reuse soon. */
+  readonly packetIds: number;
+  /** It waits up to this long before it acknowledges. */
+  readonly ackDelayMs: number;
+  /** Whether it refuses some deliveries with an error code. */
+  readonly refuses: boolean;
+}
+
+export interface WillPlan {
+  readonly topicName: string;
+  readonly qos: QoS;
+  readonly retain: boolean;
+  /** Seconds. */
+  readonly delayInterval: number;
+}
+
+export interface FilterPlan {
+  readonly topicFilter: string;
+  readonly qos: QoS;
+  readonly noLocal: boolean;
+  readonly retainAsPublished: boolean;
+  readonly retainHandling: 0 | 1 | 2;
+}
+
+export interface PublishPlan {
+  readonly topicName: string;
+  readonly qos: QoS;
+  readonly retain: boolean;
+  readonly isEmpty: boolean;
+  /** Seconds, -1 = none. */
+  readonly expiryInterval: number;
+  readonly size: number;
+}
+
+/** How a client goes. */
+export type Leave = "disconnect" | "disconnect-with-will" | "end-session" | "close" | "cut" | "freeze";
+
+export type What =
+  | { readonly kind: "connect"; readonly client: number; readonly cleanStart: boolean; readonly will: WillPlan | undefined }
+  | { readonly kind: "leave"; readonly client: number; readonly how: Leave }
+  | { readonly kind: "slow"; readonly client: number; readonly bytesPerMs: number }
+  | { readonly kind: "publish"; readonly client: number; readonly count: number; readonly message: PublishPlan }
+  | { readonly kind: "subscribe"; readonly client: number; readonly filters: readonly FilterPlan[]; readonly identifier: number }
+  | { readonly kind: "unsubscribe"; readonly client: number; readonly topicFilters: readonly string[] }
+  | { readonly kind: "misbehave"; readonly client: number; readonly bytes: readonly number[] }
+  | { readonly kind: "crash"; readonly downMs: number; readonly effects: number }
+  | { readonly kind: "restart"; readonly downMs: number }
+  | { readonly kind: "disk-full"; readonly forMs: number }
+  | { readonly kind: "disk-slow"; readonly slowMs: number; readonly forMs: number }
+  | { readonly kind: "sync-fails" }
+  | { readonly kind: "wait" };
+
+/** One step: what is done, how long after the step before, and the seed of all that is random in it. */
+export interface Step {
+  readonly afterMs: number;
+  readonly seed: number;
+  readonly what: What;
+}
+
+export interface Plan {
+  readonly seed: number;
+  readonly limits: Partial<Limits>;
+  readonly clients: readonly ClientPlan[];
+  readonly steps: readonly Step[];
+}
+
+const NEVER = 0xffff_ffff;
+const TOPICS = ["t/0", "t/1", "t/2", "u/0", "u/1/x"];
+const FILTERS = ["t/0", "t/1", "t/+", "t/#", "#", "u/+", "u/#", "+/0", "will/#"];
+const SHARED = ["$share/g/t/+", "$share/h/u/#", "$share/g/t/0"];
+/** What no client may send once it is connected: a reserved type, a PUBLISH of QoS 3, a second CONNECT's first byte, garbage. */
+const ILLEGAL: readonly (readonly number[])[] = [[0x00, 0x00], [0x36, 0x02, 0x00, 0x00], [0x60, 0x02, 0x00, 0x01], [0xff, 0xff]];
+
+/** Draws a plan. */
+export function makePlan(seed: number, stepCount: number): Plan {
+  const random = new Random(seed);
+  const clients = Array.from({ length: random.between(2, 7) }, (_, index) => makeClient(random, index));
+  const drawer = new StepDrawer(random, clients);
+  return { seed, limits: makeLimits(random), clients, steps: Array.from({ length: stepCount }, () => drawer.draw()) };
+}
+
+function makeClient(random: Random, index: number): ClientPlan {
+  const version = random.pick([5, 5, 5, 4, 4, 3] as const);
+  const expiries = version === 5 ? [0, 2, 60, 3600, 3600, NEVER, NEVER] : [0, NEVER, NEVER];
+  return {
+    clientId: `c${index}`,
+    version,
+    expiryInterval: random.pick(expiries),
+    receiveMaximum: version === 5 ? random.pick([65_535, 65_535, 1, 2, 5]) : 65_535,
+    keepAlive: random.pick([0, 0, 0, 30, 300]),
+    topicAliasMaximum: version === 5 ? random.pick([0, 0, 2]) : 0,
+    packetIds: random.pick([65_535, 3, 10]),
+    ackDelayMs: random.pick([0, 0, 5, 100, 5_000]),
+    refuses: version === 5 && random.chance(0.1),
+  };
+}
+
+function makeLimits(random: Random): Partial<Limits> {
+  return {
+    sendMaximum: random.pick([1_024, 1_024, 1, 3, 10]),
+    receiveMaximum: random.pick([65_535, 65_535, 1, 4]),
+    logCacheBytes: random.pick([67_108_864, 0, 2_000]),
+    ...(random.chance(0.1) ? { queueMessages: random.pick([5, 20]), queuePolicy: random.pick(["discard-oldest", "refuse"] as const) } : {}),
+  };
+}
+
+type Draw = () => What;
+
+/** Draws steps. Each run has its own weights, so that some runs do almost only one thing. */
+class StepDrawer {
+  readonly #random: Random;
+  readonly #clients: readonly ClientPlan[];
+  readonly #choices: { readonly weight: number; readonly draw: Draw }[];
+  readonly #total: number;
+  readonly #gapMs: number;
+  readonly #isShared: boolean;
+  readonly #isExpiring: boolean;
+
+  constructor(random: Random, clients: readonly ClientPlan[]) {
+    this.#random = random;
+    this.#clients = clients;
+    this.#gapMs = random.pick([1, 5, 20, 200]);
+    this.#isShared = random.chance(0.4);
+    this.#isExpiring = random.chance(0.3);
+    this.#choices = this.#weigh();
+    this.#total = this.#choices.reduce((sum, { weight }) => sum + weight, 0);
+  }
+
+  #weigh(): { weight: number; draw: Draw }[] {
+    const random = this.#random;
+    // A fault that a run has not at all makes room for the others.
+    const sometimes = (weight: number): number => (random.chance(0.5) ? weight * random.between(1, 4) : 0);
+    return [
+      { weight: random.between(40, 120), draw: () => this.#publish() },
+      { weight: random.between(10, 40), draw: () => this.#connect() },
+      { weight: random.between(2, 20), draw: () => this.#leave() },
+      { weight: random.between(5, 20), draw: () => this.#subscribe() },
+      { weight: sometimes(3), draw: () => this.#unsubscribe() },
+      { weight: sometimes(1), draw: () => ({ kind: "slow", client: this.#client(), bytesPerMs: random.pick([0.05, 1, 20]) }) },
+      { weight: sometimes(1), draw: () => ({ kind: "misbehave", client: this.#client(), bytes: random.pick(ILLEGAL) }) },
+      { weight: sometimes(2), draw: () => ({ kind: "crash", downMs: this.#downMs(), effects: random.below(12) }) },
+      { weight: sometimes(0.5), draw: () => ({ kind: "restart", downMs: this.#downMs() }) },
+      { weight: sometimes(0.5), draw: () => ({ kind: "disk-full", forMs: random.pick([10, 1_000, 20_000]) }) },
+      { weight: sometimes(0.5), draw: () => ({ kind: "disk-slow", slowMs: random.pick([5, 50, 2_000]), forMs: random.pick([20, 5_000]) }) },
+      { weight: sometimes(0.3), draw: () => ({ kind: "sync-fails" }) },
+      { weight: random.between(1, 10), draw: () => ({ kind: "wait" }) },
+    ];
+  }
+
+  draw(): Step {
+    const random = this.#random;
+    let at = random.below(1_000_000) / 1_000_000 * this.#total;
+    const choice = this.#choices.find(({ weight }) => (at -= weight) < 0) ?? this.#choices[0];
+    const what: What = choice === undefined ? { kind: "wait" } : choice.draw();
+    return { afterMs: what.kind === "wait" ? this.#longGapMs() : random.below(this.#gapMs * 16) / 16, seed: random.next(), what };
+  }
+
+  #longGapMs(): number {
+    return this.#random.pick([50, 300, 1_000, 1_000, 5_000, 60_000, 4_000_000]);
+  }
+
+  #downMs(): number {
+    return this.#random.pick([1, 20, 20, 500, 3_000, 100_000]);
+  }
+
+  #client(): number {
+    return this.#random.below(this.#clients.length);
+  }
+
+  #connect(): What {
+    const random = this.#random;
+    return { kind: "connect", client: this.#client(), cleanStart: random.chance(0.08), will: random.chance(0.25) ? this.#will() : undefined };
+  }
+
+  #will(): WillPlan {
+    const random = this.#random;
+    return {
+      topicName: `will/${random.below(3)}`,
+      qos: random.pick([1, 2, 2]),
+      retain: random.chance(0.2),
+      delayInterval: random.pick([0, 0, 1, 30]),
+    };
+  }
+
+  #leave(): What {
+    const hows: Leave[] = ["disconnect", "disconnect-with-will", "end-session", "close", "cut", "cut", "cut", "freeze"];
+    return { kind: "leave", client: this.#client(), how: this.#random.pick(hows) };
+  }
+
+  #publish(): What {
+    const random = this.#random;
+    const retain = random.chance(0.15);
+    return {
+      kind: "publish",
+      client: this.#client(),
+      count: random.chance(0.05) ? random.between(2, 30) : 1,
+      message: {
+        topicName: random.pick(TOPICS),
+        qos: random.pick([0, 1, 1, 2, 2]),
+        retain,
+        isEmpty: retain && random.chance(0.3),
+        expiryInterval: this.#isExpiring && random.chance(0.4) ? random.pick([1, 20, 100_000]) : -1,
+        size: random.chance(0.01) ? random.between(2_000, 70_000) : 0,
+      },
+    };
+  }
+
+  #subscribe(): What {
+    const random = this.#random;
+    const filters = Array.from({ length: random.pick([1, 1, 1, 2]) }, () => this.#filter());
+    return { kind: "subscribe", client: this.#client(), filters, identifier: random.pick([0, 0, 7, 300]) };
+  }
+
+  #filter(): FilterPlan {
+    const random = this.#random;
+    const topicFilter = this.#isShared && random.chance(0.4) ? random.pick(SHARED) : random.pick(FILTERS);
+    return {
+      topicFilter,
+      qos: random.pick([0, 1, 1, 2, 2]),
+      noLocal: !topicFilter.startsWith("$share") && random.chance(0.1),
+      retainAsPublished: random.chance(0.3),
+      retainHandling: random.pick([0, 0, 1, 2]),
+    };
+  }
+
+  #unsubscribe(): What {
+    const random = this.#random;
+    return { kind: "unsubscribe", client: this.#client(), topicFilters: [random.pick(this.#isShared ? [...FILTERS, ...SHARED] : FILTERS)] };
+  }
+}

@@ -1,0 +1,13 @@
+// A short crash run. `npm run crash -- --rounds 200` is the long one.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { runCampaign } from "./src/campaign.ts";
+
+test("nothing that was acknowledged is lost, doubled or out of order when the server is killed under load", async () => {
+  const report = await runCampaign({ rounds: 5, seed: 1 });
+  assert.deepEqual(report.violations, []);
+  assert.equal(report.rounds, 5);
+  assert.ok(report.acknowledged > 100);
+  assert.ok(report.arrived > report.acknowledged);
+});

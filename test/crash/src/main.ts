@@ -1,0 +1,39 @@
+// `npm run crash -- --rounds 200 [--seed N]`: kills the real server again and again and says what was lost: nothing.
+
+import { parseArgs } from "node:util";
+import { type CampaignReport, runCampaign } from "./campaign.ts";
+
+const { values } = parseArgs({
+  options: { rounds: { type: "string", default: "200" }, seed: { type: "string" } },
+});
+const rounds = Number(values.rounds);
+const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed);
+if (!Number.isSafeInteger(rounds) || rounds < 1 || !Number.isSafeInteger(seed)) {
+  console.error("usage: npm run crash -- [--rounds N] [--seed N]");
+  process.exit(64);
+}
+
+console.log(`${rounds} rounds, seed ${seed}`);
+const report = await runCampaign({ rounds, seed, progress });
+console.log(summary(report));
+for (const violation of report.violations) console.log(`  ${violation}`);
+if (report.data !== undefined) console.log(`the data is left in ${report.data}`);
+process.exitCode = report.violations.length === 0 ? 0 : 1;
+
+function progress(latest: CampaignReport): void {
+  if (latest.rounds % 10 === 0) console.log(summary(latest));
+}
+
+function summary({
+  rounds,
+  killedStarts,
+  acknowledged,
+  arrived,
+  repetitions,
+  violations,
+}: CampaignReport): string {
+  return (
+    `${rounds} kills under load, ${killedStarts} in a start: ${acknowledged} messages acknowledged, ` +
+    `${arrived} arrived, ${repetitions} of them repetitions; ${violations.length} violations`
+  );
+}
