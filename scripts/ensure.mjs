@@ -13,19 +13,19 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 export function ensureInstalled() {
   if (timeOf("node_modules/.package-lock.json") >= timeOf("package-lock.json")) return;
   say("installing (npm ci)");
-  execute("npm", ["ci", "--no-audit", "--no-fund"]);
+  if (!execute("npm", ["ci", "--no-audit", "--no-fund"])) process.exit(1);
 }
 
 /** Builds `project` when a source of one of `packages` is newer than its last build. Starts faster than the compiler. */
 export function ensureBuilt(project, packages) {
   if (packages.every(isBuilt)) return;
   say("building (tsc -b)");
-  build(project);
+  if (!build(project)) process.exit(1);
 }
 
-/** Builds `project`, or everything. The compiler itself finds out what is up to date. */
+/** Builds `project`, or everything; the compiler itself finds out what is up to date. @returns whether it compiles. */
 export function build(project = ".") {
-  execute(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-b", project]);
+  return execute(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-b", project]);
 }
 
 /** The compiler writes `tsconfig.tsbuildinfo` at each build, also when no output had to change. */
@@ -48,11 +48,11 @@ function newestIn(directory) {
   }, 0);
 }
 
-/** Runs a command; ends this process when it fails. Its output goes to standard error: ours is the caller's. */
+/** Runs a command. Its output goes to standard error: ours is the caller's. @returns whether it succeeded. */
 function execute(command, args) {
   const { status, error } = spawnSync(command, args, { cwd: root, stdio: ["ignore", 2, 2] });
   if (error) say(`cannot run ${command}: ${error.message}`);
-  if (status !== 0) process.exit(status ?? 1);
+  return status === 0;
 }
 
 /** One line for whoever waits. */

@@ -14,7 +14,10 @@ const FOLDERS = ["packages", "test", "sim", "fuzz", "bench", "examples"];
 const TIMEOUT_MS = 300_000;
 
 ensureInstalled();
-build();
+if (!build()) {
+  console.log("0 passed, 1 failed (the build)");
+  process.exit(1);
+}
 const words = process.argv.slice(2);
 const files = FOLDERS.flatMap((folder) => testsIn(folder))
   .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))

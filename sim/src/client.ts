@@ -47,6 +47,7 @@ export class SimClient implements ClientEnd {
   #lastAckMs = 0;
   readonly #requests = new Set<number>();
   #links = 0;
+  #lastLink: Link | undefined;
 
   constructor(plan: ClientPlan, world: Surroundings) {
     this.plan = plan;
@@ -70,14 +71,16 @@ export class SimClient implements ClientEnd {
   /** Opens a new connection; one that is open is left as it is, and so taken over. */
   connect(seed: number, cleanStart: boolean, will: WillPlan | undefined): void {
     const { schedule, trace, process, model } = this.#world;
+    // A CONNECT that is still on its way must not come after the new one.
+    const earliestMs = Math.max(schedule.nowMs, this.#lastLink?.arrivedMs ?? 0);
     this.abandon();
     this.#random = new Random(seed);
     const link = new Link(schedule, this.#random.fork(), trace, this.#endFor(), `${this.plan.clientId}:${++this.#links}`);
-    this.link = link;
+    this.link = this.#lastLink = link;
     this.state = "connecting";
     this.#reader = this.#newReader();
     this.#lastAckMs = 0;
-    schedule.after(this.#random.below(8) / 8, () => process.accept(link));
+    schedule.at(earliestMs + this.#random.between(1, 8) / 8, () => process.accept(link));
     const connect = this.#connectPacket(cleanStart);
     const wanted = will === undefined ? connect : { ...connect, will: willOf(will) };
     const message = model.connecting(this.#model, link, wanted);
@@ -114,6 +117,9 @@ export class SimClient implements ClientEnd {
       },
       closed: () => {
         if (number === this.#links) this.closed();
+      },
+      endedByBroker: () => {
+        if (number === this.#links) this.endedByBroker();
       },
     };
   }
@@ -168,6 +174,19 @@ export class SimClient implements ClientEnd {
   closed(): void {
     this.#world.trace.say(this.plan.clientId, "connection closed");
     this.abandon();
+  }
+
+  /** The broker has to have a reason: the client's own doing, its silence, or a disk that takes nothing. */
+  endedByBroker(): void {
+    const { schedule, model } = this.#world;
+    const { link } = this;
+    if (link === undefined || link.causeMs <= schedule.nowMs) return;
+    const { keepAlive, version, clientId } = this.plan;
+    const isSilent = keepAlive > 0 && schedule.nowMs >= link.lastReceivedMs + keepAlive * 1_500;
+    // 3.x has no way to say that there is no room.
+    const isRefused = version < 5 && schedule.nowMs <= model.stalledMs + 2_000;
+    if (!isSilent && !isRefused) model.report.broken("closed", `${clientId} was disconnected without a reason`);
+    link.cause();
   }
 
   // --- requests --------------------------------------------------------------------------------------------------

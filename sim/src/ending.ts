@@ -36,6 +36,7 @@ export class Ending {
     disk.isFull = false;
     disk.slowMs = 0;
     disk.isBroken = false;
+    process.calm();
     await this.#simulation.advance(5_000);
     while (!process.isUp && this.#isFine) await this.#simulation.advance(50_000);
     for (const client of clients) client.ackDelayMs = 0;

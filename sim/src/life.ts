@@ -19,6 +19,11 @@ export class Life {
     this.#left = Math.min(this.#left, count);
   }
 
+  /** Nothing is planned any more. */
+  live(): void {
+    this.#left = Infinity;
+  }
+
   /** An effect is about to happen. Returns false when it does not any more. */
   effect(): boolean {
     if (this.isDead) return false;

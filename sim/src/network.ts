@@ -10,6 +10,8 @@ import type { Trace } from "./trace.ts";
 export interface ClientEnd {
   received(bytes: Uint8Array): void;
   closed(): void;
+  /** The broker ended the connection. */
+  endedByBroker(): void;
 }
 
 interface Chunk {
@@ -30,7 +32,8 @@ class Pipe {
   readonly #latencyMs: number;
   readonly #deliver: (bytes: Uint8Array) => void;
   #chunks: Chunk[] = [];
-  #lastMs = 0;
+  /** When what was sent last arrives. */
+  lastMs = 0;
   #isEnded = false;
 
   constructor(schedule: Schedule, random: Random, latencyMs: number, deliver: (bytes: Uint8Array) => void) {
@@ -56,8 +59,8 @@ class Pipe {
 
   #arrivalMs(length: number): number {
     const earliestMs = this.#schedule.nowMs + this.#latencyMs + this.#random.below(16) / 16;
-    this.#lastMs = Math.max(earliestMs, this.#lastMs) + length / this.bytesPerMs;
-    return this.#lastMs;
+    this.lastMs = Math.max(earliestMs, this.lastMs) + length / this.bytesPerMs;
+    return this.lastMs;
   }
 
   #arrive(chunk: Chunk): void {
@@ -145,6 +148,11 @@ export class Link implements Transport {
     if (!this.#isClientGone) this.#toBroker.send(bytes);
   }
 
+  /** When everything that was sent so far has reached the broker. */
+  get arrivedMs(): number {
+    return this.#toBroker.lastMs;
+  }
+
   /** The client closes: what it sent still arrives. */
   close(): void {
     if (this.#isClientGone) return;
@@ -211,12 +219,14 @@ export class Link implements Transport {
   end(): void {
     if (this.#life?.effect() !== true) return;
     this.#ended();
+    this.#client.endedByBroker();
     this.#toClient.end(() => this.#closedAtClient());
   }
 
   destroy(): void {
     if (this.#life?.effect() !== true) return;
     this.#ended();
+    this.#client.endedByBroker();
     this.#toClient.cut(() => this.#closedAtClient());
   }
 

@@ -8,6 +8,8 @@ interface Outgoing {
   readonly message: MessageModel;
   readonly size: number;
   packetId: number;
+  /** Whether it takes a place of the broker's Receive Maximum on this connection. */
+  isCounted: boolean;
   state: "waiting" | "sent" | "released";
 }
 
@@ -56,7 +58,7 @@ export class Outbox {
   }
 
   add(message: MessageModel, size: number): void {
-    this.#outgoing.push({ message, size, packetId: 0, state: "waiting" });
+    this.#outgoing.push({ message, size, packetId: 0, isCounted: false, state: "waiting" });
     this.pump();
   }
 
@@ -75,6 +77,7 @@ export class Outbox {
   }
 
   #repeat(outgoing: Outgoing): void {
+    outgoing.isCounted = outgoing.state === "sent";
     if (outgoing.state === "waiting") return;
     if (outgoing.state === "released") {
       this.#port.send({ type: PacketType.PUBREL, packetId: outgoing.packetId, reasonCode: 0 });
@@ -102,6 +105,7 @@ export class Outbox {
         outgoing.packetId = this.take();
         if (outgoing.packetId === 0) break;
         this.#room--;
+        outgoing.isCounted = true;
       }
       outgoing.state = "sent";
       this.#publish(outgoing, false);
@@ -144,9 +148,9 @@ export class Outbox {
   #end(packetId: number): void {
     const place = this.#outgoing.findIndex((outgoing) => outgoing.packetId === packetId && outgoing.state !== "waiting");
     if (place === -1) return;
-    this.#outgoing.splice(place, 1);
+    const [ended] = this.#outgoing.splice(place, 1);
     this.release(packetId);
-    this.#room++;
+    if (ended?.isCounted === true) this.#room++;
     this.pump();
   }
 }

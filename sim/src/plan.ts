@@ -91,13 +91,15 @@ const ILLEGAL: readonly (readonly number[])[] = [[0x00, 0x00], [0x36, 0x02, 0x00
 /** Draws a plan. */
 export function makePlan(seed: number, stepCount: number): Plan {
   const random = new Random(seed);
-  const clients = Array.from({ length: random.between(2, 7) }, (_, index) => makeClient(random, index));
+  const limits = makeLimits(random);
+  // A full queue can only be told to clients of 5.0; others are disconnected, over and over.
+  const versions = limits.queuePolicy === "refuse" ? ([5] as const) : ([5, 5, 5, 4, 4, 3] as const);
+  const clients = Array.from({ length: random.between(2, 7) }, (_, index) => makeClient(random, index, random.pick(versions)));
   const drawer = new StepDrawer(random, clients);
-  return { seed, limits: makeLimits(random), clients, steps: Array.from({ length: stepCount }, () => drawer.draw()) };
+  return { seed, limits, clients, steps: Array.from({ length: stepCount }, () => drawer.draw()) };
 }
 
-function makeClient(random: Random, index: number): ClientPlan {
-  const version = random.pick([5, 5, 5, 4, 4, 3] as const);
+function makeClient(random: Random, index: number, version: ProtocolVersion): ClientPlan {
   const expiries = version === 5 ? [0, 2, 60, 3600, 3600, NEVER, NEVER] : [0, NEVER, NEVER];
   return {
     clientId: `c${index}`,

@@ -1,6 +1,6 @@
 // The broker's process: starts the production core on the disk, takes connections to it, kills it, starts it again.
 
-import { Broker, type Limits, type Listener } from "@heirloom/core";
+import { Broker, type Limits, type Listener, StoreError } from "@heirloom/core";
 import { type Disk, SimStore } from "./disk.ts";
 import { Life } from "./life.ts";
 import type { Link } from "./network.ts";
@@ -77,7 +77,10 @@ export class BrokerProcess {
         this.#trace.say("process", "is up");
         this.#listener.started();
       },
-      (error: unknown) => this.#listener.threw(error),
+      (error: unknown) => {
+        if (error instanceof StoreError) this.crash(50);
+        else this.#listener.threw(error);
+      },
     );
   }
 
@@ -104,6 +107,11 @@ export class BrokerProcess {
     this.#downMs = downMs;
     this.#life.dieAfter(effects);
     if (effects === 0) this.#life.effect();
+  }
+
+  /** A death that was planned does not come. */
+  calm(): void {
+    this.#life?.live();
   }
 
   /** Stops the process in good order and starts it again `downMs` later. */

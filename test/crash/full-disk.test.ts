@@ -6,7 +6,7 @@ import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { PacketType } from "@heirloom/codec";
-import { directoryFor } from "#interop/directory";
+import { newDirectory, removeDirectory } from "#interop/directory";
 import { ServerProcess } from "#interop/server";
 import { WireClient } from "#interop/wire-client";
 import { drain, textOf } from "./src/drain.ts";
@@ -15,81 +15,98 @@ const MEGABYTE = 1_048_576;
 const QUOTA_EXCEEDED = 0x97;
 const PAYLOAD_BYTES = 8_192;
 
-const skip = process.getuid?.() === 0 && process.platform === "linux" ? false : "needs root, to mount a file system";
+const skip =
+  process.getuid?.() === 0 && process.platform === "linux" ? false : "needs root, to mount a file system";
 
-test("a full disk refuses QoS 1 with 0x97, passes QoS 0, and recovers when there is space", { skip }, async (t) => {
-  const disk = await mount(t);
-  const data = join(disk, "data");
-  const filler = join(disk, "filler");
-  let server = await ServerProcess.start({ data });
-  t.after(() => server.kill());
-  const reader = await connectReader(server.port);
-  await reader.subscribe("stored", 1);
-  await reader.disconnect();
-  const { client: listener } = await WireClient.connect({ port: server.port, clientId: "listener" });
-  await listener.subscribe("passed", 0);
-  await writeFile(filler, Buffer.alloc(40 * MEGABYTE));
+test(
+  "a full disk refuses QoS 1 with 0x97, passes QoS 0, and recovers when there is space",
+  { skip },
+  async (t) => {
+    const disk = await mount(t);
+    const data = join(disk, "data");
+    const filler = join(disk, "filler");
+    let server = await ServerProcess.start({ data });
+    t.after(() => server.kill());
+    const reader = await connectReader(server.port);
+    await reader.subscribe("stored", 1);
+    await reader.disconnect();
+    const { client: listener } = await WireClient.connect({ port: server.port, clientId: "listener" });
+    await listener.subscribe("passed", 0);
+    await writeFile(filler, Buffer.alloc(40 * MEGABYTE));
 
-  const { client: writer } = await WireClient.connect({ port: server.port, clientId: "writer" });
-  const outcomes = new Outcomes(writer);
-  while (!outcomes.isRefused) await outcomes.publish(20);
-  assert.equal(outcomes.refusal, QUOTA_EXCEEDED);
-  assert.match(server.output, /the disk is full/);
-  writer.publish({ topicName: "passed", payload: Buffer.from("live"), qos: 0 });
-  assert.equal(textOf(await listener.take(PacketType.PUBLISH)), "live");
+    const writer = await Writer.connect(server.port, "writer");
+    let isFull = false;
+    const full = server.printed("the disk is full").then(() => (isFull = true));
+    let completing = Promise.resolve();
+    while (!isFull) {
+      writer.publish(20);
+      completing = writer.complete();
+      await Promise.race([completing, full]);
+    }
+    const other = await Writer.connect(server.port, "other");
+    other.publish(1);
+    await other.complete();
+    assert.deepEqual([other.accepted, other.refusals], [[], [QUOTA_EXCEEDED]]);
+    other.client.publish({ topicName: "passed", payload: Buffer.from("live"), qos: 0 });
+    assert.equal(textOf(await listener.take(PacketType.PUBLISH)), "live");
 
-  await rm(filler);
-  await server.printed("the disk has space again");
-  await outcomes.complete();
-  const before = outcomes.accepted.length;
-  await outcomes.publish(20);
-  await outcomes.complete();
-  assert.equal(outcomes.accepted.length, before + 20);
-  await server.kill();
+    await rm(filler);
+    await server.printed("the disk has space again");
+    await completing;
+    other.publish(20);
+    await other.complete();
+    assert.equal(other.accepted.length, 20);
+    await server.kill();
 
-  server = await ServerProcess.start({ data });
-  const texts = (await drain(await connectReader(server.port), outcomes.accepted.length)).map(numberOf);
-  assert.deepEqual(texts, outcomes.accepted);
-  await server.stop();
-});
+    server = await ServerProcess.start({ data });
+    const accepted = [...writer.accepted, ...other.accepted];
+    const arrived = await drain(await connectReader(server.port), accepted.length);
+    assert.deepEqual(
+      arrived.map((message) => textOf(message).trim()),
+      accepted,
+    );
+    await server.stop();
+  },
+);
 
 /** A publisher that does not wait, and what it was told of each message. */
-class Outcomes {
-  readonly #writer: WireClient;
+class Writer {
+  readonly client: WireClient;
+  readonly #name: string;
   #sent = 0;
-  #answered = 0;
-  readonly accepted: number[] = [];
-  /** The first reason code that refused a message. */
-  refusal = 0;
+  readonly accepted: string[] = [];
+  /** The reason codes of those that were refused. */
+  readonly refusals: number[] = [];
 
-  constructor(writer: WireClient) {
-    this.#writer = writer;
+  private constructor(client: WireClient, name: string) {
+    this.client = client;
+    this.#name = name;
   }
 
-  get isRefused(): boolean {
-    return this.refusal !== 0;
+  static async connect(port: number, name: string): Promise<Writer> {
+    const { client } = await WireClient.connect({ port, clientId: name });
+    return new Writer(client, name);
   }
 
-  /** Sends `count` messages, and waits until the broker has handled them; their acknowledgements may come later. */
-  async publish(count: number): Promise<void> {
+  publish(count: number): void {
     for (let index = 0; index < count; index++) {
-      const number = ++this.#sent;
-      const payload = Buffer.from(String(number).padEnd(PAYLOAD_BYTES));
-      this.#writer.publish({ topicName: "stored", payload, qos: 1, packetId: number });
+      const packetId = ++this.#sent;
+      const payload = Buffer.from(this.#text(packetId).padEnd(PAYLOAD_BYTES));
+      this.client.publish({ topicName: "stored", payload, qos: 1, packetId });
     }
-    await this.#take();
   }
 
-  /** Waits for the acknowledgements of everything that was sent. */
+  #text(packetId: number): string {
+    return `${this.#name} ${packetId}`;
+  }
+
+  /** Takes the acknowledgements of everything that was sent. */
   async complete(): Promise<void> {
-    while (this.#answered < this.#sent) await this.#take();
-  }
-
-  async #take(): Promise<void> {
-    const ack = await this.#writer.take(PacketType.PUBACK);
-    this.#answered++;
-    if (ack.reasonCode === 0) this.accepted.push(ack.packetId);
-    else this.refusal ||= ack.reasonCode;
+    while (this.accepted.length + this.refusals.length < this.#sent) {
+      const { packetId, reasonCode } = await this.client.take(PacketType.PUBACK);
+      if (reasonCode === 0) this.accepted.push(this.#text(packetId));
+      else this.refusals.push(reasonCode);
+    }
   }
 }
 
@@ -98,15 +115,21 @@ async function connectReader(port: number): Promise<WireClient> {
   return (await WireClient.connect(options)).client;
 }
 
-function numberOf(message: Parameters<typeof textOf>[0]): number {
-  return Number(textOf(message).trim());
-}
-
 /** A file system of 64 MB that is gone after the test. */
 async function mount(t: TestContext): Promise<string> {
-  const disk = await directoryFor(t, "full");
-  const { status, stderr } = spawnSync("mount", ["-t", "tmpfs", "-o", `size=${64 * MEGABYTE}`, "heirloom-test", disk]);
+  const disk = await newDirectory("full");
+  const { status, stderr } = spawnSync("mount", [
+    "-t",
+    "tmpfs",
+    "-o",
+    `size=${64 * MEGABYTE}`,
+    "heirloom-test",
+    disk,
+  ]);
   assert.equal(status, 0, String(stderr));
-  t.after(() => spawnSync("umount", ["-l", disk]));
+  t.after(async () => {
+    spawnSync("umount", ["-l", disk]);
+    await removeDirectory(disk);
+  });
   return disk;
 }

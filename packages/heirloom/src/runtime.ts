@@ -68,6 +68,11 @@ export class NodeWorld implements World {
       return;
     }
     this.#wakeAtMs = undefined;
+    // After the poll phase: what arrived while the process stood still is read before deadlines are looked at.
+    setImmediate(this.#wake);
+  };
+
+  readonly #wake = (): void => {
     this.#driven?.wake();
   };
 

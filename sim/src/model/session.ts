@@ -97,8 +97,9 @@ export class SessionModel {
       return;
     }
     const shares = new Set(grants.map(({ presence }) => (presence.shareName === undefined ? undefined : presence.topicFilter)));
-    const hasReplays = publish.retain && this.#replaySubscribes(message) > 0;
-    const most = message.mostAcceptances * shares.size + (hasReplays ? this.#replaySubscribes(message) : 0);
+    const replays = this.#replaysFor(message).length;
+    const hasReplays = publish.retain && replays > 0;
+    const most = message.mostAcceptances * shares.size + replays;
     if (receipt.count > most) {
       report.broken("twice", `${what}: delivery ${receipt.count}, it was sent ${message.transmissions} times`);
     }
@@ -151,11 +152,8 @@ export class SessionModel {
     return this.subscriptions.presences
       .filter(({ shareName, plainFilter }) => shareName === undefined && matches(plainFilter, message.topicName))
       .flatMap(({ grants }) => grants)
-      .filter(({ options }) => options.retainHandling !== 2);
-  }
-
-  #replaySubscribes(message: MessageModel): number {
-    return this.#replaysFor(message).length;
+      // What is published once the subscription stands comes as it is published, not once more as retained message.
+      .filter(({ options, ackedMs }) => options.retainHandling !== 2 && message.firstSentMs <= ackedMs);
   }
 
   #checkExpiry(publish: Publish, message: MessageModel, what: string): void {

@@ -18,6 +18,8 @@ export interface Grant {
   readonly options: Options;
   readonly presence: Presence;
   readonly fromMs: number;
+  /** When SUBACK came. */
+  ackedMs: number;
   untilMs: number;
 }
 
@@ -46,7 +48,7 @@ export class Subscriptions {
       presence = presenceOf(options.topicFilter);
       this.presences.push(presence);
     }
-    const grant = { options, presence, fromMs: nowMs, untilMs: Infinity };
+    const grant = { options, presence, fromMs: nowMs, ackedMs: Infinity, untilMs: Infinity };
     presence.grants.push(grant);
     return grant;
   }
@@ -54,6 +56,7 @@ export class Subscriptions {
   /** SUBACK came for it. */
   subscribed(grant: Grant, isGranted: boolean, nowMs: number): void {
     const { presence } = grant;
+    grant.ackedMs = nowMs;
     if (!isGranted) {
       grant.untilMs = nowMs;
       return;

@@ -1,3 +1,5 @@
+// The public names of the package `@heirloom/conformance`, one by one.
+
 export type { BrokerConfig, Case, ControlledBroker, Controls, Target } from "./case.ts";
 export type { Version } from "./build.ts";
 export { SkipError } from "./check.ts";

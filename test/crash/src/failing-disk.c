@@ -28,10 +28,11 @@ static int fails(const char *call, int fd) {
   return 1;
 }
 
-ssize_t write(int fd, const void *bytes, size_t count) {
-  static ssize_t (*real)(int, const void *, size_t);
-  if (real == NULL) real = dlsym(RTLD_NEXT, "write");
-  return fails("write", fd) ? -1 : real(fd, bytes, count);
+// LevelDB writes through the C library's streams.
+int fflush_unlocked(FILE *stream) {
+  static int (*real)(FILE *);
+  if (real == NULL) real = dlsym(RTLD_NEXT, "fflush_unlocked");
+  return stream != NULL && fails("write", fileno(stream)) ? EOF : real(stream);
 }
 
 int fdatasync(int fd) {

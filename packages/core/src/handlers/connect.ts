@@ -251,16 +251,16 @@ function accept(
     holder.disconnect(ReasonCode.SESSION_TAKEN_OVER, "another connection with this client identifier");
   }
   const expiryInterval = grantExpiry(parts, connection, connect);
+  const before = sessions.get(clientId);
   const { session, present } = sessions.open(clientId, connect.cleanStart, expiryInterval);
   session.username = client.username;
   session.will = connect.will === undefined ? undefined : willOf(connect.will, clientId);
   connection.session = session;
   connection.client = client;
   setUp(parts, connection, connect);
-  if (session instanceof LastingSession) {
-    session.state.recordChanged();
-    connection.waitFor(context.turn.batch());
-  }
+  if (session instanceof LastingSession) session.state.recordChanged();
+  // The end of a session counts as much as its beginning: after a crash the old one would be back.
+  if (session.isLasting || before?.isLasting === true) connection.waitFor(context.turn.batch());
   connection.accept(present, {
     ...authentication,
     ...connackProperties(parts, connection, connect, client, expiryInterval),

@@ -71,7 +71,8 @@ function isWithinLimits(parts: Parts, connection: Connection, publish: Publish):
     return false;
   }
   const receiver = connection.session?.receiver;
-  if (qos === 2 && receiver !== undefined && !receiver.packetIds.has(packetId)) {
+  // Clients of 3.x are not told of a Receive Maximum, so they cannot keep to one.
+  if (connection.version === 5 && qos === 2 && receiver !== undefined && !receiver.packetIds.has(packetId)) {
     const maximum = connection.listener.receiveMaximum ?? limits.receiveMaximum;
     if (receiver.openCount >= maximum) {
       // 5.0 section 3.3.4

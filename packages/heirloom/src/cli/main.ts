@@ -3,4 +3,10 @@
 
 import { run } from "./run.ts";
 
-await run(process.argv.slice(2));
+const [command, ...rest] = process.argv.slice(2);
+if (command === "conformance") {
+  const { runCommand } = await import("@heirloom/conformance/command");
+  await runCommand(rest);
+} else {
+  await run(process.argv.slice(2));
+}

@@ -2,11 +2,14 @@
 // MQTT 5.0 section 6, 3.1.1 section 6.
 
 import { createServer, STATUS_CODES, type Server } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { DEFAULT_LIMITS } from "@heirloom/core";
+import { type RawData, type WebSocket, WebSocketServer } from "ws";
 import type { ListenerSettings } from "../config/settings.ts";
 import { listen, stopListening } from "./listen.ts";
-import { StreamTransport } from "./stream.ts";
 import {
+  CLOSE_GRACE_MS,
   hostAndPort,
   remoteAddressOf,
   type Accept,
@@ -15,110 +18,100 @@ import {
   type NewTransport,
 } from "./transport.ts";
 import {
-  acceptUpgrade,
+  chooseSubprotocol,
   isLoopback,
   refuseUpgrade,
   type UpgradeRefusal,
   type UpgradeRules,
 } from "./upgrade.ts";
-import {
-  binaryFrame,
-  CloseCode,
-  closeFrame,
-  FrameReader,
-  pongFrame,
-  type FrameHandler,
-} from "./websocket-frames.ts";
 
-/** Bytes. A peer that pings and does not read is not answered beyond this. */
-const MOST_WAITING_FOR_PONG = 65_536;
+/** Close codes of RFC 6455 section 7.4.1. */
+const CloseCode = { NORMAL: 1000, UNSUPPORTED_DATA: 1003 } as const;
 
-/** One connection over one WebSocket: frames around a stream. */
-class WebSocketTransport implements NewTransport, ConnectionInput, FrameHandler {
-  readonly #stream: StreamTransport;
-  readonly #frames: FrameReader = new FrameReader(this);
+/** Bytes. Frames may hold many packets, so they are not cut shorter than this. */
+const SMALLEST_FRAME_LIMIT = 1_048_576;
+
+/** One connection over one WebSocket. */
+class WebSocketTransport implements NewTransport {
+  readonly remoteAddress: string;
+  readonly #socket: WebSocket;
   #connection: ConnectionInput | undefined;
+  #onClose: (() => void) | undefined;
   #ended = false;
+  #buffered = false;
 
-  constructor(stream: StreamTransport) {
-    this.#stream = stream;
+  constructor(socket: WebSocket, remoteAddress: string) {
+    this.#socket = socket;
+    this.remoteAddress = remoteAddress;
   }
 
   start(connection: ConnectionInput, onClose: () => void): void {
     if (!this.#ended) this.#connection = connection;
-    this.#stream.start(this, onClose);
-  }
-
-  get remoteAddress(): string {
-    return this.#stream.remoteAddress;
+    this.#onClose = onClose;
+    this.#socket.on("message", (data: RawData, isBinary: boolean) => this.#received(data, isBinary));
+    this.#socket.on("error", (error: Error) => this.#tellClosed(error));
+    this.#socket.on("close", () => this.#closed());
   }
 
   get bufferedBytes(): number {
-    return this.#stream.bufferedBytes;
+    return this.#socket.bufferedAmount;
   }
 
   write(bytes: Uint8Array): boolean {
-    if (!this.#ended) this.#stream.write(binaryFrame(bytes));
-    // The frame has a copy of them.
-    return true;
+    if (this.#ended) return true;
+    this.#socket.send(bytes, this.#written);
+    this.#buffered = this.#socket.bufferedAmount > 0;
+    // The WebSocket library holds on to what it is given until it is sent.
+    return false;
   }
 
   end(): void {
     this.#connection = undefined;
-    this.#close(CloseCode.NORMAL);
+    this.#finish(CloseCode.NORMAL);
   }
 
   destroy(): void {
     this.#connection = undefined;
     this.#ended = true;
-    this.#stream.destroy();
+    this.#socket.terminate();
   }
 
   pause(paused: boolean): void {
-    this.#stream.pause(paused);
+    if (this.#ended) return;
+    if (paused) this.#socket.pause();
+    else this.#socket.resume();
   }
 
-  // --- ConnectionInput: from the stream --------------------------------------------------------------------------
-
-  receive(chunk: Uint8Array): void {
-    this.#frames.push(chunk);
+  #received(data: RawData, isBinary: boolean): void {
+    if (this.#connection === undefined) return;
+    if (!isBinary || !(data instanceof Uint8Array)) {
+      // 5.0 [MQTT-6.0.0-1], 3.1.1 [MQTT-6.0.0-1].
+      this.#tellClosed(new Error("a text frame was received, expected binary frames"));
+      this.#finish(CloseCode.UNSUPPORTED_DATA);
+    } else if (data.length > 0) {
+      this.#connection.receive(data);
+    }
   }
 
-  drained(): void {
-    this.#connection?.drained();
-  }
-
-  closed(error?: Error): void {
-    this.#ended = true;
-    this.#tellClosed(error);
-  }
-
-  // --- FrameHandler ----------------------------------------------------------------------------------------------
-
-  data(bytes: Uint8Array): void {
-    this.#connection?.receive(bytes);
-  }
-
-  ping(payload: Uint8Array): void {
-    if (!this.#ended && this.bufferedBytes < MOST_WAITING_FOR_PONG) this.#stream.write(pongFrame(payload));
-  }
-
-  closedByFrame(): void {
-    this.#tellClosed(undefined);
-    this.#close(CloseCode.NORMAL);
-  }
-
-  failed(closeCode: number, message: string): void {
-    this.#tellClosed(new Error(message));
-    this.#close(closeCode);
-  }
-
-  /** The close frame is the last one; the stream then gives the peer time to read it. RFC 6455 section 5.5.1. */
-  #close(closeCode: number): void {
+  // `ws` sends the close frame behind what was written, reads on, and ends the socket after `closeTimeout`.
+  #finish(code: number): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#stream.write(closeFrame(closeCode));
-    this.#stream.end();
+    this.#socket.resume();
+    this.#socket.close(code);
+  }
+
+  readonly #written = (): void => {
+    if (!this.#buffered || this.#socket.bufferedAmount > 0) return;
+    this.#buffered = false;
+    this.#connection?.drained();
+  };
+
+  #closed(): void {
+    this.#ended = true;
+    this.#tellClosed(undefined);
+    this.#onClose?.();
+    this.#onClose = undefined;
   }
 
   #tellClosed(error: Error | undefined): void {
@@ -132,6 +125,16 @@ class WebSocketTransport implements NewTransport, ConnectionInput, FrameHandler 
 export async function listenWebSocket(settings: ListenerSettings, accept: Accept): Promise<Listener> {
   const server = createHttpServer(settings);
   const rules = upgradeRules(settings);
+  // `closeTimeout` is younger than the types of `ws`; a variable may have more than they know.
+  const options = {
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: Math.max(settings.limits.maximumPacketSize, SMALLEST_FRAME_LIMIT),
+    closeTimeout: CLOSE_GRACE_MS,
+    handleProtocols: (offered: ReadonlySet<string>) => chooseSubprotocol(offered) ?? false,
+  };
+  const webSockets = new WebSocketServer(options);
   server.on("upgrade", (request, socket, head) => {
     const refusal = refuseUpgrade(request, rules);
     if (refusal !== undefined) {
@@ -139,9 +142,10 @@ export async function listenWebSocket(settings: ListenerSettings, accept: Accept
       return;
     }
     const remoteAddress = remoteAddressOf(request.socket);
-    socket.write(acceptUpgrade(request));
-    if (head.length > 0) socket.unshift(head);
-    accept(new WebSocketTransport(new StreamTransport(socket, remoteAddress)));
+    webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+      limitFirstMessage(request.socket, webSocket, DEFAULT_LIMITS.maximumConnectSize);
+      accept(new WebSocketTransport(webSocket, remoteAddress));
+    });
   });
   const { address, port } = await listen(server, settings);
   return {
@@ -157,6 +161,19 @@ export async function listenWebSocket(settings: ListenerSettings, accept: Accept
       return closed;
     },
   };
+}
+
+/**
+ * `ws` collects a message whole before it hands it on. Until the first one is there, which begins with CONNECT, nobody is
+ * known, and the peer may not send more than a CONNECT may take.
+ */
+function limitFirstMessage(socket: Socket, webSocket: WebSocket, mostBytes: number): void {
+  const before = socket.bytesRead;
+  const check = (): void => {
+    if (socket.bytesRead - before > mostBytes) webSocket.terminate();
+  };
+  socket.on("data", check);
+  webSocket.once("message", () => socket.off("data", check));
 }
 
 /** An HTTP server that does nothing but upgrades, and does not wait long for them. */
@@ -194,7 +211,7 @@ function refuse(socket: Duplex, refusal: UpgradeRefusal): void {
   socket.on("finish", () => socket.destroy());
   socket.end(
     `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\n` +
-      "Connection: close\r\nContent-Type: text/plain\r\nSec-WebSocket-Version: 13\r\n" +
+      "Connection: close\r\nContent-Type: text/plain\r\n" +
       `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }
