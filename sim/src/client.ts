@@ -48,6 +48,8 @@ export class SimClient implements ClientEnd {
   readonly #requests = new Set<number>();
   #links = 0;
   #lastLink: Link | undefined;
+  /** When the broker gets the connection that was opened last. */
+  #acceptMs = 0;
 
   constructor(plan: ClientPlan, world: Surroundings) {
     this.plan = plan;
@@ -72,7 +74,7 @@ export class SimClient implements ClientEnd {
   connect(seed: number, cleanStart: boolean, will: WillPlan | undefined): void {
     const { schedule, trace, process, model } = this.#world;
     // A CONNECT that is still on its way must not come after the new one.
-    const earliestMs = Math.max(schedule.nowMs, this.#lastLink?.arrivedMs ?? 0);
+    const earliestMs = Math.max(schedule.nowMs, this.#acceptMs, this.#lastLink?.arrivedMs ?? 0);
     this.abandon();
     this.#random = new Random(seed);
     const link = new Link(schedule, this.#random.fork(), trace, this.#endFor(), `${this.plan.clientId}:${++this.#links}`);
@@ -80,7 +82,8 @@ export class SimClient implements ClientEnd {
     this.state = "connecting";
     this.#reader = this.#newReader();
     this.#lastAckMs = 0;
-    schedule.at(earliestMs + this.#random.between(1, 8) / 8, () => process.accept(link));
+    this.#acceptMs = earliestMs + this.#random.between(1, 8) / 8;
+    schedule.at(this.#acceptMs, () => process.accept(link));
     const connect = this.#connectPacket(cleanStart);
     const wanted = will === undefined ? connect : { ...connect, will: willOf(will) };
     const message = model.connecting(this.#model, link, wanted);

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { removeDirectory } from "#interop/directory";
 import { runCampaign } from "./src/campaign.ts";
 
 test("nothing that was acknowledged is lost, doubled or out of order when the server is killed under load", async () => {
@@ -10,4 +11,12 @@ test("nothing that was acknowledged is lost, doubled or out of order when the se
   assert.equal(report.rounds, 5);
   assert.ok(report.acknowledged > 100);
   assert.ok(report.arrived > report.acknowledged);
+});
+
+test("the judge sees it when a server forgets", async () => {
+  const report = await runCampaign({ rounds: 2, seed: 1, serverArgs: ["--store", "memory"] });
+  assert.ok(report.violations.some((violation) => violation.includes("lost its session")));
+  assert.ok(report.violations.some((violation) => violation.includes("acknowledged messages of")));
+  assert.ok(report.data);
+  await removeDirectory(report.data);
 });

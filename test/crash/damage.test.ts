@@ -47,7 +47,7 @@ describe("damaged files", () => {
         await cp(template, data, { recursive: true });
         const path = await fileOf(join(data, "leveldb"), kind);
         await damage(path, Math.floor((await stat(path)).size * at));
-        await check(data, kind === ".log" && damage === truncate);
+        t.diagnostic(await check(data, kind === ".log" && damage === truncate));
       });
     }
   }
@@ -80,13 +80,15 @@ function payloadOf(number: number): string {
 /**
  * LevelDB cannot tell the cut end of its log from a write that a crash broke off, which was never acknowledged. So with
  * `isCutLog` the last messages may be missing.
+ *
+ * @returns what happened, for the report.
  */
-async function check(data: string, isCutLog: boolean): Promise<void> {
+async function check(data: string, isCutLog: boolean): Promise<string> {
   const end = await outcome(data);
   if (!(end instanceof ServerProcess)) {
     assert.ok(REFUSALS.includes(end.code ?? 0), `ended with ${end.code}: ${end.output}`);
     assert.match(end.output, /^heirloom: (?!internal)/m);
-    return;
+    return end.output;
   }
   try {
     const numbers = await readAll(end);
@@ -96,6 +98,7 @@ async function check(data: string, isCutLog: boolean): Promise<void> {
     else if (!isSaid) assert.deepEqual(numbers, all, "something was left out in silence");
     const sorted = [...new Set(numbers)].sort((first, second) => first - second);
     assert.deepEqual(numbers, sorted, "in order and once");
+    return `${numbers.length} of ${all.length} messages; ${/^damaged: .*$/m.exec(end.output)?.[0] ?? "nothing said"}`;
   } finally {
     await end.kill();
   }

@@ -317,9 +317,7 @@ export class Connection implements Outlet, Flushable {
   fits(message: Message, qos: QoS, identifiers: readonly number[]): boolean {
     if (this.maximumPacketSize === Infinity) return true;
     const { encoder, turn } = this.context;
-    // An alias in front of a whole topic is the largest form.
-    const alias = this.outgoingAliases === undefined ? 0 : 1;
-    return encoder.size(message, this.version, qos, alias, identifiers, turn.nowMs) <= this.maximumPacketSize;
+    return encoder.size(message, this.version, qos, 0, identifiers, turn.nowMs) <= this.maximumPacketSize;
   }
 
   sendPublish(
@@ -379,7 +377,9 @@ export class Connection implements Outlet, Flushable {
     const { encoder, turn } = this.context;
     const { topicName } = message;
     const known = aliases.known(topicName);
-    const alias = known === 0 ? aliases.free : known;
+    // An alias in front of a whole topic makes a packet larger than it has to be.
+    const mayDefine = this.maximumPacketSize === Infinity || this.#fitsDefining(message, qos, identifiers);
+    const alias = known === 0 && mayDefine ? aliases.free : known;
     const { writer } = this.output;
     const name = known === 0 ? topicName : "";
     encoder.write(
@@ -396,6 +396,11 @@ export class Connection implements Outlet, Flushable {
       turn.nowMs,
     );
     if (known === 0 && alias !== 0) aliases.defined(topicName);
+  }
+
+  #fitsDefining(message: Message, qos: QoS, identifiers: readonly number[]): boolean {
+    const { encoder, turn } = this.context;
+    return encoder.size(message, this.version, qos, 1, identifiers, turn.nowMs) <= this.maximumPacketSize;
   }
 
   sendQoS0(message: Message, retain: boolean, identifiers: readonly number[]): void {

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { createPublish, writeForwardedProperties } from "@heirloom/codec";
 import { Message } from "@heirloom/core";
 import { MemoryBroker } from "@heirloom/core/testing";
 import { clean, lasting, publishAll, resume } from "./support.ts";
@@ -208,14 +209,12 @@ test("closes with 0x9A for RETAIN and 0x9B for QoS that are not available - 5.0 
 });
 
 test("says 0x99 for a payload that is not what its format indicator says - 5.0 section 3.3.2.3.2", async () => {
-  const { writeForwardedProperties } = await import("@heirloom/codec");
   const broker = await MemoryBroker.start({ limits: { checkPayloadFormat: true } });
   const pub = await clean(broker, "pub");
   const forwarded = writeForwardedProperties({ payloadFormatIndicator: 1 });
   assert.deepEqual(await pub.publish({ topicName: "t", qos: 1, payload: "good", forwarded }), [
     "PUBACK 1 0x10",
   ]);
-  const { createPublish } = await import("@heirloom/codec");
   pub.send(
     createPublish({ topicName: "t", qos: 1, packetId: 2, payload: Uint8Array.of(0xc0, 0xaf), forwarded }),
   );

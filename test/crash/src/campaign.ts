@@ -1,9 +1,11 @@
 // A crash run: clients under load, the real server killed at random moments and started again on the same data, and at the
 // end everything read and judged.
 
-import type { ProtocolVersion, QoS } from "@heirloom/codec";
+import { PacketType, type ProtocolVersion, type QoS } from "@heirloom/codec";
 import { newDirectory, removeDirectory } from "#interop/directory";
 import { ServerProcess } from "#interop/server";
+import { WireClient } from "#interop/wire-client";
+import { textOf } from "./drain.ts";
 import { Ledger } from "./ledger.ts";
 import { Mortal } from "./mortal.ts";
 import { Publisher } from "./publisher.ts";
@@ -14,6 +16,8 @@ export interface CampaignOptions {
   /** How often the server is killed under load. */
   readonly rounds: number;
   readonly seed: number;
+  /** More arguments of the server. */
+  readonly serverArgs?: readonly string[];
   /** Called after each round. */
   readonly progress?: (report: CampaignReport) => void;
 }
@@ -63,7 +67,7 @@ class Campaign {
   readonly #steady: Subscriber[];
   /** Loses its connection again and again. */
   readonly #flaky: Subscriber;
-  /** Comes only to read what it missed. */
+  /** Comes seldom, to read what it missed, a little at a time. */
   readonly #absent: Subscriber;
   readonly #mortal: Mortal;
   #server: ServerProcess | undefined;
@@ -90,6 +94,7 @@ class Campaign {
     ];
     this.#flaky = this.#subscriber("flaky-2", 4, 2);
     this.#absent = this.#subscriber("absent-2", 5, 2);
+    this.#absent.receiveMaximum = 20;
     this.#mortal = new Mortal("mortal", ledger);
   }
 
@@ -145,7 +150,7 @@ class Campaign {
   }
 
   async #start(): Promise<ServerProcess> {
-    this.#server = await ServerProcess.start({ data: this.#data });
+    this.#server = await ServerProcess.start({ data: this.#data, args: this.#options.serverArgs ?? [] });
     return this.#server;
   }
 
@@ -166,6 +171,8 @@ class Campaign {
 
   async #kill(server: ServerProcess): Promise<void> {
     await server.kill();
+    const { signal } = await server.ended;
+    if (signal !== "SIGKILL") this.#ledger.violation(`the server ended by itself:\n${server.output}`);
     const clients = [...this.#publishers, ...this.#steady, this.#flaky, this.#absent, this.#mortal];
     await Promise.all(clients.map((client) => client.gone()));
   }
@@ -181,6 +188,7 @@ class Campaign {
     const endMs = performance.now() + durationMs;
     const isFlaky = this.#random() < 0.8;
     if (isFlaky) await this.#flaky.connect(port);
+    if (this.#random() < 0.15) await this.#absent.connect(port);
     while (performance.now() < endMs) {
       for (const publisher of this.#publishers) publisher.publish(Math.ceil(this.#random() * 40));
       await this.#pause(BURST_MS);
@@ -208,9 +216,19 @@ class Campaign {
     await this.#absent.connect(port);
     await this.#mortal.leave();
     await this.#drained([...this.#steady, this.#flaky, this.#absent]);
+    await this.#readRetained(port);
     this.#ledger.close();
     const stuck = this.#publishers.filter(({ inFlightCount }) => inFlightCount > 0);
     for (const { clientId } of stuck) this.#ledger.violation(`${clientId} waits for acknowledgements`);
+  }
+
+  async #readRetained(port: number): Promise<void> {
+    const { client } = await WireClient.connect({ port, clientId: "retained" });
+    await client.subscribe(FILTER, 0);
+    for (let count = this.#ledger.retainedCount; count > 0; count--) {
+      this.#ledger.retained(textOf(await client.take(PacketType.PUBLISH)));
+    }
+    await client.disconnect();
   }
 
   /** Waits until the publishers have nothing in flight and these subscribers have all that was acknowledged. */

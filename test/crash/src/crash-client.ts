@@ -19,6 +19,8 @@ export abstract class CrashClient {
   readonly version: ProtocolVersion;
   protected readonly ledger: Ledger;
   isConnected = false;
+  /** What the broker may send without waiting. For 5.0 only. */
+  receiveMaximum = 65_535;
   #socket: Socket | undefined;
   /** CONNACK came once: from then on the broker knows the session. */
   #hasSession = false;
@@ -62,7 +64,8 @@ export abstract class CrashClient {
       clientId: this.clientId,
       cleanStart: false,
       keepAlive: 0,
-      properties: this.version === 5 ? { sessionExpiryInterval: DAY_SECONDS } : {},
+      properties:
+        this.version === 5 ? { sessionExpiryInterval: DAY_SECONDS, receiveMaximum: this.receiveMaximum } : {},
       ...(will === undefined ? {} : { will }),
     };
     socket.write(encodePacket(packet, this.version));

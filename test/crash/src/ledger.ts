@@ -11,6 +11,8 @@ export interface PublisherAccount {
   sent: number;
   /** Numbers that were acknowledged. */
   readonly acknowledged: Set<number>;
+  /** The latest retained one that was acknowledged; 0 = none. */
+  retained: number;
   /** Numbers that were sent more than once: at QoS 1 the broker may have taken them as often. */
   readonly repeated: Set<number>;
 }
@@ -45,7 +47,14 @@ export class Ledger {
   repetitions = 0;
 
   addPublisher(name: string, qos: QoS): PublisherAccount {
-    const account = { name, qos, sent: 0, acknowledged: new Set<number>(), repeated: new Set<number>() };
+    const account = {
+      name,
+      qos,
+      sent: 0,
+      acknowledged: new Set<number>(),
+      retained: 0,
+      repeated: new Set<number>(),
+    };
     this.#publishers.set(name, account);
     return account;
   }
@@ -100,6 +109,20 @@ export class Ledger {
     else if (!dup && !(publisher.qos === 1 && publisher.repeated.has(number))) {
       this.violation(`${message} without DUP`);
     }
+  }
+
+  /** How many retained messages there have to be. */
+  get retainedCount(): number {
+    return [...this.#publishers.values()].filter(({ retained }) => retained > 0).length;
+  }
+
+  /** A retained message came for a new subscription, at the end of the run. */
+  retained(payload: string): void {
+    const [name = "", text] = payload.split(" ");
+    const latest = this.#publishers.get(name)?.retained ?? 0;
+    // One that was sent later and not acknowledged may have taken its place.
+    if (latest === 0 || Number(text) < latest)
+      this.violation(`retained is "${payload}", ${latest} was acknowledged`);
   }
 
   /** How many acknowledged messages a reader still has to get. */

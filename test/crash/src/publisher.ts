@@ -9,6 +9,8 @@ import type { Ledger, PublisherAccount } from "./ledger.ts";
 const PACKET_IDS = 100;
 /** Messages that wait for their acknowledgement at the same time. */
 const WINDOW = 80;
+/** Every so many messages one is retained. */
+const RETAIN_EACH = 10;
 
 interface InFlight {
   readonly number: number;
@@ -51,7 +53,10 @@ export class Publisher extends CrashClient {
 
   #send(packetId: number, number: number, dup: boolean): void {
     const payload = Buffer.from(`${this.clientId} ${number}`);
-    this.send(createPublish({ topicName: `crash/${this.clientId}`, payload, qos: this.#qos, packetId, dup }));
+    const topicName = `crash/${this.clientId}`;
+    this.send(
+      createPublish({ topicName, payload, qos: this.#qos, retain: isRetained(number), packetId, dup }),
+    );
   }
 
   protected override connected(): void {
@@ -91,5 +96,10 @@ export class Publisher extends CrashClient {
     }
     message.isReceived = true;
     this.#account.acknowledged.add(message.number);
+    if (isRetained(message.number)) this.#account.retained = message.number;
   }
+}
+
+function isRetained(number: number): boolean {
+  return number % RETAIN_EACH === 0;
 }
