@@ -1,12 +1,25 @@
 // The end of every run: no more faults, everybody comes back, everything is delivered, and the model judges. Then all
 // sessions end, and nothing of them may be left.
 
-import type { SimClient } from "./client.ts";
+import { SimClient } from "./client.ts";
+import type { ClientPlan } from "./plan.ts";
 import type { Simulation } from "./simulation.ts";
 
 /** How long everything may take once all are back. Longer than any delay that a client or the disk has. */
 const DRAIN_ROUND_MS = 20_000;
 const DRAIN_ROUNDS = 40;
+
+const VERIFIER: ClientPlan = {
+  clientId: "verifier",
+  version: 5,
+  expiryInterval: 0,
+  receiveMaximum: 65_535,
+  keepAlive: 0,
+  topicAliasMaximum: 0,
+  packetIds: 65_535,
+  ackDelayMs: 0,
+  refuses: false,
+};
 
 export class Ending {
   readonly #simulation: Simulation;
@@ -24,6 +37,7 @@ export class Ending {
       if (outbox.oldest !== undefined) report.broken("stuck", `${outbox.oldest.text} of ${plan.clientId} was never acknowledged`);
     }
     model.judge(process.discardedAtLimit + (process.broker?.counters.discardedAtLimit ?? 0));
+    await this.#lookAtRetained();
     if (report.violations.length > 0) return;
     await this.#endSessions();
     this.#judgeRest();
@@ -60,6 +74,17 @@ export class Ending {
     if (state === "connected" && link?.isFrozen === false && link.isSlow === false) return;
     if (link !== undefined && state !== "offline") link.cut();
     client.connect(1, false, undefined);
+  }
+
+  /** One more client subscribes to everything: it gets what is retained. */
+  async #lookAtRetained(): Promise<void> {
+    const client = new SimClient(VERIFIER, this.#simulation);
+    client.connect(3, true, undefined);
+    await this.#simulation.advance(DRAIN_ROUND_MS);
+    client.subscribe([{ topicFilter: "#", qos: 2, noLocal: false, retainAsPublished: false, retainHandling: 0 }], 0);
+    await this.#simulation.advance(DRAIN_ROUND_MS);
+    if (client.model.session !== undefined) this.#simulation.model.judgeRetained(client.model.session);
+    client.leave("disconnect");
   }
 
   async #endSessions(): Promise<void> {

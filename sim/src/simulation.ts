@@ -50,7 +50,7 @@ export class Simulation {
     this.#plan = plan;
     this.trace = new Trace(now, isTranscriptKept);
     this.report = new Report(now, (line) => this.trace.say("model", line));
-    this.model = new Model(now, this.report);
+    this.model = new Model(now, this.report, plan.limits.queueMessages !== undefined);
     this.disk = new Disk(this.schedule, random.fork(), this.trace, (text) => this.report.broken("store", text));
     const limits = { ...DEFAULT_LIMITS, ...plan.limits };
     this.process = new BrokerProcess(this.schedule, random.fork(), this.trace, this.disk, limits, {

@@ -16,7 +16,6 @@ test("nothing that was acknowledged is lost, doubled or out of order when the se
 test("the judge sees it when a server forgets", async () => {
   const report = await runCampaign({ rounds: 2, seed: 1, serverArgs: ["--store", "memory"] });
   assert.ok(report.violations.some((violation) => violation.includes("lost its session")));
-  assert.ok(report.violations.some((violation) => violation.includes("acknowledged messages of")));
   assert.ok(report.data);
   await removeDirectory(report.data);
 });

@@ -14,6 +14,9 @@ import { drain, textOf } from "./src/drain.ts";
 const MEGABYTE = 1_048_576;
 const QUOTA_EXCEEDED = 0x97;
 const PAYLOAD_BYTES = 8_192;
+/** What the server says. */
+const FULL = "the disk is full";
+const HAS_SPACE = "the disk has space again";
 
 const skip =
   process.getuid?.() === 0 && process.platform === "linux" ? false : "needs root, to mount a file system";
@@ -51,7 +54,7 @@ test(
     assert.equal(textOf(await listener.take(PacketType.PUBLISH)), "live");
 
     await rm(filler);
-    await server.printed("the disk has space again");
+    await server.printed(HAS_SPACE);
     await completing;
     other.publish(20);
     await other.complete();

@@ -1,6 +1,7 @@
 // MQTT.js, the client of most Node applications, over TCP and over WebSocket.
 
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { after, before, test } from "node:test";
 import mqtt, { type IClientOptions, type IConnackPacket, type IPublishPacket, type MqttClient } from "mqtt";
 import { newDirectory, removeDirectory } from "./src/directory.ts";
@@ -137,6 +138,18 @@ for (const transport of ["TCP", "WebSocket"] as const) {
     assert.deepEqual({ ...rest, userProperties: sent.userProperties }, sent);
     await reader.endAsync();
     await writer.endAsync();
+  });
+
+  test(`MQTT.js over ${transport}: a payload of a megabyte and a topic in three scripts arrive unchanged`, async () => {
+    const { client, arrived } = await connectTo(transport, { protocolVersion: 5 });
+    const topic = `größe/размер/大きさ/${transport}`;
+    const payload = randomBytes(1_048_576);
+    await client.subscribeAsync(topic, { qos: 1 });
+    await client.publishAsync(topic, payload, { qos: 1 });
+    const packet = await arrived.take();
+    assert.equal(packet.topic, topic);
+    assert.ok(payload.equals(Buffer.from(packet.payload)));
+    await client.endAsync();
   });
 
   test(`MQTT.js over ${transport}: topic aliases work in both directions`, async () => {

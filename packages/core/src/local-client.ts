@@ -38,12 +38,7 @@ export class LocalOutlet implements Outlet, Flushable {
   #batch = 0;
 
   /** `end` is to end the session: its handler cannot keep up. */
-  constructor(
-    context: Context,
-    handler: MessageHandler,
-    failed: (error: unknown) => void,
-    end: () => void,
-  ) {
+  constructor(context: Context, handler: MessageHandler, failed: (error: unknown) => void, end: () => void) {
     this.#context = context;
     this.#handler = handler;
     this.#failed = failed;

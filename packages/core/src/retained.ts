@@ -5,7 +5,7 @@
 import { packBytes, unpackBytes, Writer } from "@heirloom/codec";
 import type { Context } from "./context.ts";
 import { Deadline } from "./deadlines.ts";
-import { readEntry, writeEntry } from "./logs/entry.ts";
+import { type Entry, readEntry, writeEntry } from "./logs/entry.ts";
 import type { Message } from "./message.ts";
 import type { StoreBatch } from "./ports/store.ts";
 import type { Replay, Session } from "./sessions/session.ts";
@@ -20,6 +20,8 @@ export class RetainedMessages implements Stored {
   /** Only messages with an expiry have one. */
   readonly #expiries = new Map<string, Deadline>();
   #changed = new Set<string>();
+  /** Number of the message that was kept last: later ones are not replayed to subscriptions that stood before. */
+  #lastNumber = 0;
 
   constructor(context: Context, hashSeed: number) {
     this.#context = context;
@@ -39,13 +41,14 @@ export class RetainedMessages implements Stored {
 
   get(topicName: string): Message | undefined {
     const packed = this.#tree.get(topicName);
-    return packed === undefined ? undefined : unpack(packed).own();
+    return packed === undefined ? undefined : unpack(packed).message.own();
   }
 
   /** Takes a message with RETAIN 1: keeps it, or deletes what the topic has when its payload is empty. */
   set(message: Message): void {
     const { topicName } = message;
-    if (message.payloadLength > 0) this.#keep(topicName, pack(message), message.expiresAtMs);
+    if (message.payloadLength > 0)
+      this.#keep(topicName, pack(message, ++this.#lastNumber), message.expiresAtMs);
     else if (this.#tree.get(topicName) === undefined) return;
     else this.#forget(topicName);
     this.#changed.add(topicName);
@@ -93,31 +96,32 @@ export class RetainedMessages implements Stored {
 
   /** Takes up a message after a restart. */
   restore(value: Uint8Array): void {
-    const { message } = readEntry(value, 0);
+    const { message, sequence } = readEntry(value, 0);
+    this.#lastNumber = Math.max(this.#lastNumber, sequence);
     this.#keep(message.topicName, packBytes(value), message.expiresAtMs);
   }
 
   /** Gives what matches a new subscription to its session, in steps. */
   replay(topicFilter: string, subscription: Subscription): Replay {
-    return new RetainedReplay(this.#context, this.#tree.matcher(topicFilter), subscription);
+    return new RetainedReplay(this.#context, this.#tree.matcher(topicFilter), subscription, this.#lastNumber);
   }
 }
 
 const scratch = new Writer();
 
-/** The form of an entry of a log. */
-function pack(message: Message): string {
+/** The form of an entry of a log, with the message's number in place of a sequence number. */
+function pack(message: Message, number: number): string {
   scratch.reset();
-  writeEntry(scratch, message, 0, [], true);
+  writeEntry(scratch, message, number, [], true);
   return packBytes(scratch.bytes.subarray(0, scratch.length));
 }
 
 let unpacked = new Uint8Array(4_096);
 
 /** The message's bytes stay only until the next call: `own()` it to keep it. */
-function unpack(packed: string): Message {
+function unpack(packed: string): Entry {
   if (packed.length > unpacked.length) unpacked = new Uint8Array(packed.length * 2);
-  return readEntry(unpackBytes(packed, unpacked), 0).message;
+  return readEntry(unpackBytes(packed, unpacked), 0);
 }
 
 /** Messages that one step gives at most, so that a wildcard over a million topics does not stop the broker. */
@@ -131,12 +135,20 @@ class RetainedReplay implements Replay {
   readonly #matcher: NameMatcher<string>;
   readonly #subscription: Subscription;
   readonly #identifiers: readonly number[];
+  readonly #lastNumber: number;
   #held: Message | undefined;
 
-  constructor(context: Context, matcher: NameMatcher<string>, subscription: Subscription) {
+  /** Messages with a number above `lastNumber` came after the subscription and are delivered as they are published. */
+  constructor(
+    context: Context,
+    matcher: NameMatcher<string>,
+    subscription: Subscription,
+    lastNumber: number,
+  ) {
     this.#context = context;
     this.#matcher = matcher;
     this.#subscription = subscription;
+    this.#lastNumber = lastNumber;
     this.topicFilter = subscription.topicFilter;
     const { subscriptionIdentifier } = subscription;
     this.#identifiers = subscriptionIdentifier === 0 ? [] : [subscriptionIdentifier];
@@ -147,7 +159,7 @@ class RetainedReplay implements Replay {
       if (session.outlet === undefined || session.outlet.isFull) return "wait";
       const message = this.#next();
       if (message === undefined) return this.#matcher.done ? "done" : "later";
-      if (message.expiresAtMs <= this.#context.turn.nowMs) continue;
+      if (message === "later" || message.expiresAtMs <= this.#context.turn.nowMs) continue;
       const qos = message.qos < this.#subscription.qos ? message.qos : this.#subscription.qos;
       if (qos === 0) {
         session.offerQoS0(message, true, this.#identifiers);
@@ -163,11 +175,14 @@ class RetainedReplay implements Replay {
     this.#matcher.close();
   }
 
-  #next(): Message | undefined {
+  /** The next message; `"later"` for one that came after the subscription. */
+  #next(): Message | "later" | undefined {
     const held = this.#held;
     this.#held = undefined;
     if (held !== undefined) return held;
     const packed = this.#matcher.next(STEP_VISITS);
-    return packed === undefined ? undefined : unpack(packed);
+    if (packed === undefined) return undefined;
+    const { message, sequence } = unpack(packed);
+    return sequence > this.#lastNumber ? "later" : message;
   }
 }

@@ -381,7 +381,8 @@ test("asks the delivery hook in order, keeps what it refuses out, and waits for 
       deliver(message) {
         if (message.topicName === "t/no") return false;
         if (message.topicName === "t/throw") throw new Error("no such rule");
-        if (message.topicName === "t/slow") return new Promise((resolve) => waiting.push(() => resolve(true)));
+        if (message.topicName === "t/slow")
+          return new Promise((resolve) => waiting.push(() => resolve(true)));
         return Message.of({ topicName: "t/other", payload: message.payload, qos: message.qos });
       },
     },
@@ -389,17 +390,15 @@ test("asks the delivery hook in order, keeps what it refuses out, and waits for 
   const sub = await lasting(broker, "sub");
   await sub.subscribe("t/#");
   const pub = await clean(broker, "pub");
-  for (const topicName of ["t/no", "t/slow", "t/throw", "t/other"]) await publishAll(pub, topicName, 1, ["x"]);
+  for (const topicName of ["t/no", "t/slow", "t/throw", "t/other"])
+    await publishAll(pub, topicName, 1, ["x"]);
   assert.deepEqual(sub.words(), []);
   await broker.restart();
   const { client, words } = await resume(broker, "sub");
   assert.deepEqual(words, ["CONNACK 0x00 present=1"]);
   waiting.at(-1)?.();
   await broker.settle();
-  assert.deepEqual(client.words(), [
-    'PUBLISH 1 t/slow qos=1 dup=0 "x"',
-    'PUBLISH 2 t/other qos=1 dup=0 "x"',
-  ]);
+  assert.deepEqual(client.words(), ['PUBLISH 1 t/slow qos=1 dup=0 "x"', 'PUBLISH 2 t/other qos=1 dup=0 "x"']);
 });
 
 test("a lasting session's queue is what the counters say: acknowledged = delivered + queued + expired + discarded", async () => {

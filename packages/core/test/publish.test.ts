@@ -147,7 +147,11 @@ test("a hook may put another message in place, and one that fails ends the conne
     hooks: {
       publish(message) {
         if (message.topicName === "bad") throw new Error("no such rule");
-        return Message.of({ topicName: `eu/${message.topicName}`, payload: message.payload, qos: message.qos });
+        return Message.of({
+          topicName: `eu/${message.topicName}`,
+          payload: message.payload,
+          qos: message.qos,
+        });
       },
     },
   });
@@ -171,11 +175,7 @@ test("resolves topic aliases before anything else, also of a message that is ref
   await pub.publish({ topicName: "", topicAlias: 3, payload: "1" });
   await pub.publish({ topicName: "b", topicAlias: 3, payload: "2" });
   await pub.publish({ topicName: "", topicAlias: 3, payload: "3", retain: true });
-  assert.deepEqual(watcher.words(), [
-    'PUBLISH a qos=0 "1"',
-    'PUBLISH b qos=0 "2"',
-    'PUBLISH b qos=0 "3"',
-  ]);
+  assert.deepEqual(watcher.words(), ['PUBLISH a qos=0 "1"', 'PUBLISH b qos=0 "2"', 'PUBLISH b qos=0 "3"']);
   const late = await clean(broker, "late");
   assert.deepEqual(await late.subscribe("#"), ["SUBACK 1 0x02", 'PUBLISH b qos=0 retain=1 "3"']);
   // Aliases end with the connection.

@@ -7,6 +7,7 @@ import { ClientModel, type ConnectionModel } from "./client.ts";
 import { type MessageInit, MessageModel } from "./message.ts";
 import type { Report } from "./report.ts";
 import { RetainedModel } from "./retained.ts";
+import { judgeShared } from "./shared.ts";
 import type { SessionModel, Surroundings } from "./session.ts";
 
 /** One end of the process. */
@@ -33,6 +34,7 @@ export class Model implements Surroundings {
   readonly report: Report;
   readonly retained: RetainedModel = new RetainedModel();
   readonly clients: Map<string, ClientModel> = new Map();
+  readonly isQueueLimited: boolean;
   stalledMs: number = -Infinity;
   readonly #now: () => number;
   readonly #messages = new Map<number, MessageModel>();
@@ -40,9 +42,10 @@ export class Model implements Surroundings {
   readonly #wills: WillModel[] = [];
   #lastId = 0;
 
-  constructor(now: () => number, report: Report) {
+  constructor(now: () => number, report: Report, isQueueLimited: boolean) {
     this.#now = now;
     this.report = report;
+    this.isQueueLimited = isQueueLimited;
   }
 
   get nowMs(): number {
@@ -144,8 +147,18 @@ export class Model implements Surroundings {
       if (session === undefined || client.connection?.acceptedMs === undefined) continue;
       lost += this.#judgeSession(client, session, discarded);
     }
+    if (!this.isQueueLimited) judgeShared(this.report, this.clients.values(), [...this.#messages.values()], this.nowMs);
     if (discarded > 0 && lost > discarded) {
       this.report.broken("balance", `${lost} messages are missing, ${discarded} were counted as discarded`);
+    }
+  }
+
+  /** `session` subscribed to everything and got what is retained: for each topic it has to be there if it must be. */
+  judgeRetained(session: SessionModel): void {
+    for (const topicName of this.retained.topicNames) {
+      const isThere = this.retained.messages(topicName).some((message) => session.has(message));
+      if (isThere || this.retained.mayBeNone(topicName, this.nowMs)) continue;
+      this.report.broken("retained", `nothing is retained for ${topicName}`);
     }
   }
 

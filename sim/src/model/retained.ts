@@ -21,21 +21,22 @@ export class RetainedModel {
   mayHaveBeen(message: MessageModel, fromMs: number, untilMs: number): boolean {
     if (message.firstSentMs > untilMs) return false;
     // Another one that certainly came after it and was there before the range began.
-    return !this.#messages(message.topicName).some(
+    return !this.messages(message.topicName).some(
       (other) => other !== message && isAfter(other, message) && isAcceptedBy(other, fromMs),
     );
   }
 
   /** Whether it is possible that a topic has no retained message now. */
   mayBeNone(topicName: string, nowMs: number): boolean {
-    const messages = this.#messages(topicName);
+    const messages = this.messages(topicName);
     const kept = messages.filter(({ isEmpty }) => !isEmpty);
     if (!kept.some((message) => isAcceptedBy(message, nowMs) && message.expiresFromMs > nowMs)) return true;
     const candidates = messages.filter((message) => this.mayHaveBeen(message, nowMs, nowMs) && !message.isRefusedOnly);
     return candidates.some((message) => message.isEmpty || message.expiresFromMs <= nowMs);
   }
 
-  #messages(topicName: string): readonly MessageModel[] {
+  /** All that were ever sent to a topic with RETAIN 1. */
+  messages(topicName: string): readonly MessageModel[] {
     return this.#byTopic.get(topicName) ?? [];
   }
 }

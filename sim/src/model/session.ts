@@ -22,6 +22,8 @@ export interface Surroundings {
   readonly retained: RetainedModel;
   /** Until when the disk could not take batches at once; deliveries waited for it. */
   readonly stalledMs: number;
+  /** Whether the broker's limit of queues is so low that messages are discarded. */
+  readonly isQueueLimited: boolean;
 }
 
 /** What a delivery may take, from the broker's decision to the client. */
@@ -113,7 +115,9 @@ export class SessionModel {
       .certainFor(message)
       .filter(({ shareName, grants: own }) => shareName === undefined && !own.some(({ options }) => isLocal(options, message, this.clientId)));
     const isShared = grants.some(({ presence }) => presence.shareName !== undefined);
-    const least = isShared ? 0 : Math.max(0, ...certain.map((presence) => Math.min(lowestQoS(presence, message), message.qos)));
+    // A queue's limit may cut what one of several subscriptions holds and leave the rest.
+    const isUncertain = isShared || this.#surroundings.isQueueLimited;
+    const least = isUncertain ? 0 : Math.max(0, ...certain.map((presence) => Math.min(lowestQoS(presence, message), message.qos)));
     if (allowed.has(qos) && qos >= least) return;
     this.#surroundings.report.broken("qos", `${what} came at QoS ${qos}; granted ${[...allowed].join(" or ")}, at least ${least}`);
   }

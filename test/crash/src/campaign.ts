@@ -112,7 +112,7 @@ class Campaign {
         if (this.#rounds % CATCH_UP_ROUNDS === 0) await this.#catchUp();
         this.#options.progress?.(this.#report());
       }
-      await this.#finish();
+      if (this.#ledger.violations.length === 0) await this.#finish();
     } catch (error) {
       // A client that cannot connect, a server that does not start: what the server said about it belongs to the report.
       this.#ledger.violation(`${String(error)}; the server printed:\n${this.#server?.output ?? ""}`);

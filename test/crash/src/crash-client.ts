@@ -3,6 +3,7 @@
 
 import { connect as connectSocket, type Socket } from "node:net";
 import {
+  type Connack,
   encodePacket,
   type Packet,
   PacketReader,
@@ -45,15 +46,23 @@ export abstract class CrashClient {
       });
       socket.on("data", (chunk: Uint8Array) => {
         reader.push(chunk);
-        for (let packet = reader.next(); packet !== undefined; packet = reader.next()) {
-          if (packet.type === PacketType.CONNACK)
-            this.#accepted(packet.reasonCode, packet.sessionPresent, resolve);
-          else if (packet.type === PacketType.DISCONNECT) this.#refused(packet.reasonCode);
-          else this.received(packet);
-        }
+        this.#readAll(reader, resolve);
       });
       this.#sendConnect(socket);
     });
+  }
+
+  #readAll(reader: PacketReader, accepted: () => void): void {
+    try {
+      for (let packet = reader.next(); packet !== undefined; packet = reader.next()) {
+        if (packet.type === PacketType.CONNACK) this.#accepted(packet, accepted);
+        else if (packet.type === PacketType.DISCONNECT) this.#refused(packet.reasonCode);
+        else this.received(packet);
+      }
+    } catch (error) {
+      this.ledger.violation(`${this.clientId} cannot read what it got: ${String(error)}`);
+      this.#socket?.destroy();
+    }
   }
 
   #sendConnect(socket: Socket): void {
@@ -71,16 +80,15 @@ export abstract class CrashClient {
     socket.write(encodePacket(packet, this.version));
   }
 
-  #accepted(reasonCode: number, sessionPresent: boolean, resolve: () => void): void {
+  #accepted({ reasonCode, sessionPresent }: Connack, accepted: () => void): void {
     if (reasonCode !== 0) {
       this.ledger.violation(`${this.clientId} was refused with ${reasonCode}`);
       return;
     }
-    if (sessionPresent !== this.#hasSession && this.#hasSession)
-      this.ledger.violation(`${this.clientId} lost its session`);
+    if (this.#hasSession && !sessionPresent) this.ledger.violation(`${this.clientId} lost its session`);
     this.#hasSession = true;
     this.isConnected = true;
-    resolve();
+    accepted();
     this.connected();
   }
 

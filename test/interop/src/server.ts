@@ -7,6 +7,8 @@ import { type Command, Program, type ProgramEnd } from "./program.ts";
 const MAIN = fileURLToPath(new URL("../../../../packages/heirloom/dist/cli/main.js", import.meta.url));
 
 export interface ServerOptions {
+  /** The TCP port; default 0: one that is free. */
+  readonly port?: number;
   /** The data directory; absent = the server's default. */
   readonly data?: string;
   /** More arguments. With `--config` the file says where to listen. */
@@ -107,8 +109,8 @@ export class ServerProcess {
 }
 
 function launch(options: ServerOptions): Program {
-  const { command = [process.execPath, MAIN], args = [], data } = options;
-  const listeners = args.includes("--config") ? [] : ["--port", "0", "--ws-port", "0"];
+  const { command = [process.execPath, MAIN], args = [], data, port = 0 } = options;
+  const listeners = args.includes("--config") ? [] : ["--port", String(port), "--ws-port", "0"];
   const directory = data === undefined ? [] : ["--data", data];
   return new Program([...command, ...listeners, ...directory, ...args], {
     cwd: options.cwd,

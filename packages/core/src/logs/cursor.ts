@@ -69,7 +69,9 @@ export class Cursor implements LogReader {
     const { waiting } = this;
     if (waiting === 0) return 0;
     const bytes = this.log.totalBytes - this.nextBytes;
-    return this.end >= this.log.endIndex ? bytes : Math.round((bytes * waiting) / (this.log.endIndex - this.next));
+    return this.end >= this.log.endIndex
+      ? bytes
+      : Math.round((bytes * waiting) / (this.log.endIndex - this.next));
   }
 
   /** The lowest index that must stay in the log for this cursor. */

@@ -1,0 +1,204 @@
+// What is on disk before what is sent; what happens when the disk is slow, full or broken; how a broker stops.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { PacketType } from "@heirloom/codec";
+import { MemoryBroker, MemoryDisk } from "@heirloom/core/testing";
+import { clean, lasting, publishAll, resume } from "./support.ts";
+
+/** A broker with one offline lasting subscriber on `t` and a publisher. */
+async function brokerWithQueue(): Promise<{
+  broker: MemoryBroker;
+  pub: Awaited<ReturnType<typeof clean>>;
+}> {
+  const broker = await MemoryBroker.start();
+  const sub = await lasting(broker, "sub");
+  await sub.subscribe("t");
+  await sub.drop();
+  return { broker, pub: await clean(broker, "pub") };
+}
+
+test("PUBACK and PUBREC wait for the disk; what nobody has to keep does not", async () => {
+  const { broker, pub } = await brokerWithQueue();
+  broker.disk.state = "slow";
+  assert.deepEqual(await pub.publish({ topicName: "for nobody", qos: 1, packetId: 1 }), ["PUBACK 1 0x10"]);
+  assert.deepEqual(await pub.publish({ topicName: "t", qos: 1, packetId: 2 }), []);
+  // Behind it in order.
+  assert.deepEqual(await pub.publish({ topicName: "for nobody", qos: 1, packetId: 3 }), []);
+  const other = await clean(broker, "other");
+  assert.deepEqual(await other.publish({ topicName: "r", qos: 1, retain: true, payload: "x" }), []);
+  broker.disk.state = "ok";
+  await broker.settle();
+  assert.deepEqual(pub.words(), ["PUBACK 2", "PUBACK 3 0x10"]);
+  assert.deepEqual(other.words(), ["PUBACK 1 0x10"]);
+});
+
+test("CONNACK, SUBACK and UNSUBACK of a lasting session wait for the disk; those of a clean one do not", async () => {
+  const broker = await MemoryBroker.start();
+  const temporary = await clean(broker, "temporary");
+  const known = await lasting(broker, "known");
+  broker.disk.state = "slow";
+  const fresh = broker.client("fresh");
+  assert.deepEqual(await fresh.connect({ properties: { sessionExpiryInterval: 9 } }), []);
+  assert.deepEqual(await known.subscribe("t"), []);
+  assert.deepEqual(await known.unsubscribe("t"), []);
+  assert.deepEqual(await temporary.subscribe("t"), ["SUBACK 1 0x02"]);
+  broker.disk.state = "ok";
+  await broker.settle();
+  assert.deepEqual(fresh.words(), ["CONNACK 0x00 present=0"]);
+  assert.deepEqual(known.words(), ["SUBACK 1 0x02", "UNSUBACK 2 0x00"]);
+});
+
+test("a delivery to a lasting session waits until its packet identifier is on disk, PUBREL until PUBREC is", async () => {
+  const broker = await MemoryBroker.start();
+  const sub = await lasting(broker, "sub");
+  await sub.subscribe("t");
+  const pub = await clean(broker, "pub");
+  broker.disk.state = "slow";
+  await pub.publish({ topicName: "t", qos: 2, payload: "x" });
+  assert.deepEqual(sub.words(), []);
+  broker.disk.state = "ok";
+  await broker.settle();
+  assert.deepEqual(sub.words(), ['PUBLISH 1 t qos=2 dup=0 "x"']);
+  broker.disk.state = "slow";
+  assert.deepEqual(await sub.pubrec(1), []);
+  broker.disk.state = "ok";
+  await broker.settle();
+  assert.deepEqual(sub.words(), ["PUBREL 1"]);
+});
+
+test("everything that came in while a commit ran goes to the store as one batch", async () => {
+  const batches: number[] = [];
+  const disk = new MemoryDisk((batch, moment) => {
+    if (moment === "commit") batches.push(batch.blocks.length);
+  });
+  const broker = await MemoryBroker.start({ disk });
+  const sub = await lasting(broker, "sub");
+  await sub.subscribe("t");
+  await sub.drop();
+  await broker.advance(1);
+  const pub = await clean(broker, "pub");
+  disk.state = "slow";
+  batches.length = 0;
+  for (let count = 0; count < 100; count++) {
+    pub.sendPublish({ topicName: "t", qos: 1 });
+    if (count % 10 === 0) await broker.settle();
+  }
+  disk.state = "ok";
+  await broker.settle();
+  assert.equal(pub.words().length, 100);
+  assert.deepEqual(batches, [1, 1]);
+});
+
+test("a change that nobody waits for is on disk within 50 ms, also behind a slow commit, and asks for no turns meanwhile", async () => {
+  const { broker, pub } = await brokerWithQueue();
+  await publishAll(pub, "t", 1, ["x"]);
+  const { client } = await resume(broker, "sub");
+  await broker.advance(1);
+  const before = broker.counters.batches;
+  broker.disk.state = "slow";
+  await pub.publish({ topicName: "t", qos: 1 });
+  await client.puback(1);
+  broker.disk.state = "ok";
+  await broker.settle();
+  client.take();
+  await client.puback(2);
+  const turns = broker.counters.turns;
+  await broker.settle();
+  assert.ok(broker.counters.turns - turns <= 2);
+  await broker.advance(0.05);
+  assert.ok(broker.counters.batches > before);
+  await broker.restart();
+  assert.deepEqual((await resume(broker, "sub")).words, ["CONNACK 0x00 present=1"]);
+});
+
+test("a full disk refuses with 0x97 what has to be stored, serves the rest, and recovers by itself", async () => {
+  const { broker, pub } = await brokerWithQueue();
+  broker.disk.state = "full";
+  assert.deepEqual(await pub.publish({ topicName: "t", qos: 1, payload: "held" }), []);
+  const other = await clean(broker, "other");
+  assert.deepEqual(await other.publish({ topicName: "t", qos: 1 }), ["PUBACK 1 0x97"]);
+  assert.deepEqual(await other.publish({ topicName: "t", qos: 2 }), ["PUBREC 2 0x97"]);
+  assert.deepEqual(await other.publish({ topicName: "r", qos: 1, retain: true, payload: "x" }), [
+    "PUBACK 3 0x97",
+  ]);
+  assert.deepEqual(await other.publish({ topicName: "elsewhere", qos: 1 }), ["PUBACK 4 0x10"]);
+  const old = await clean(broker, "old", {}, 4);
+  await old.publish({ topicName: "t", qos: 1 });
+  assert.deepEqual([old.words(), old.isClosed], [[], true]);
+  await broker.advance(5);
+  assert.deepEqual(pub.words(), []);
+  broker.disk.state = "ok";
+  await broker.advance(1);
+  assert.deepEqual(pub.words(), ["PUBACK 1"]);
+  assert.deepEqual(await other.publish({ topicName: "t", qos: 1, payload: "after" }), ["PUBACK 5"]);
+  assert.deepEqual(broker.eventsOf("storeFull"), [{ full: true }, { full: false }]);
+  await broker.restart();
+  assert.deepEqual((await resume(broker, "sub")).words, [
+    "CONNACK 0x00 present=1",
+    'PUBLISH 1 t qos=1 dup=0 "held"',
+    'PUBLISH 2 t qos=1 dup=0 "after"',
+  ]);
+});
+
+test("a broken disk ends everything: nothing is acknowledged any more, and the process is told to stop", async () => {
+  const { broker, pub } = await brokerWithQueue();
+  broker.disk.state = "broken";
+  assert.deepEqual(await pub.publish({ topicName: "t", qos: 1 }), []);
+  assert.equal(broker.failure?.message, "the disk broke, by order of the test");
+  broker.disk.state = "ok";
+  await broker.advance(10);
+  assert.deepEqual(pub.words(), []);
+  await broker.stop();
+});
+
+test("stops in good order while a commit runs: what it acknowledges is on disk", async () => {
+  const { broker, pub } = await brokerWithQueue();
+  broker.disk.state = "slow";
+  await pub.publish({ topicName: "t", qos: 1, payload: "1" });
+  pub.sendPublish({ topicName: "t", qos: 1, payload: "2" });
+  const stopping = broker.stop();
+  await broker.settle();
+  assert.deepEqual(pub.words(), []);
+  broker.disk.state = "ok";
+  await stopping;
+  assert.deepEqual(pub.words(), ["PUBACK 1", "PUBACK 2", "DISCONNECT 0x8B"]);
+  await broker.restart();
+  assert.deepEqual((await resume(broker, "sub")).words, [
+    "CONNACK 0x00 present=1",
+    'PUBLISH 1 t qos=1 dup=0 "1"',
+    'PUBLISH 2 t qos=1 dup=0 "2"',
+  ]);
+});
+
+test("stops although the disk is full, and acknowledges nothing that is not on it", async () => {
+  const { broker, pub } = await brokerWithQueue();
+  broker.disk.state = "full";
+  await pub.publish({ topicName: "t", qos: 1 });
+  await broker.stop();
+  assert.deepEqual(pub.words(), []);
+});
+
+test("stops while a client is being authenticated", async () => {
+  const broker = await MemoryBroker.start({ hooks: { connect: () => new Promise(() => undefined) } });
+  const client = broker.client("c");
+  await client.connect();
+  await broker.stop();
+  assert.deepEqual(client.words(), ["CONNACK 0x88 present=0"]);
+  assert.equal(client.isClosed, true);
+});
+
+test("writes once to each connection in a turn, however much there is", async () => {
+  const broker = await MemoryBroker.start();
+  const sub = await clean(broker, "sub");
+  await sub.subscribe({ topicFilter: "t", qos: 0 });
+  const pub = await clean(broker, "pub");
+  await broker.settle();
+  const before = broker.counters.writes;
+  for (let count = 0; count < 50; count++) pub.sendPublish({ topicName: "t", payload: `${count}` });
+  pub.send({ type: PacketType.PINGREQ });
+  await broker.settle();
+  assert.equal(sub.words().length, 50);
+  assert.deepEqual(pub.words(), ["PINGRESP"]);
+  assert.equal(broker.counters.writes - before, 2);
+});
