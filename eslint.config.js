@@ -97,6 +97,7 @@ export default defineConfig(
       "@typescript-eslint/no-unsafe-assignment": "off",
       "@typescript-eslint/no-unsafe-call": "off",
       "@typescript-eslint/no-unsafe-member-access": "off",
+      "@typescript-eslint/no-unsafe-return": "off",
       // node:test returns promises that only matter inside other tests.
       "@typescript-eslint/no-floating-promises": [
         "error",

@@ -9,7 +9,7 @@ export interface HooksData {
 }
 
 const INSTRUMENTED = /\/packages\/(codec|core)\/dist\/(?!testing\/).*\.js$/;
-let counterCount = new Int32Array(1);
+let counterCount: Int32Array = new Int32Array(1);
 
 export const initialize: InitializeHook<HooksData> = (data) => {
   counterCount = data.counterCount;

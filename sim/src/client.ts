@@ -141,9 +141,9 @@ export class SimClient implements ClientEnd {
     this.state = "offline";
     this.#links++;
     this.link = undefined;
-    this.outbox.disconnected(this.#requests);
-    this.#requests.clear();
     this.#model.closed();
+    this.outbox.disconnected(this.#requests, this.#model.hasSessionEnded);
+    this.#requests.clear();
   }
 
   leave(how: Leave): void {

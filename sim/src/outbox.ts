@@ -88,8 +88,9 @@ export class Outbox {
   }
 
   /** `packetIds`: identifiers of SUBSCRIBE and UNSUBSCRIBE that are free again with the connection. */
-  disconnected(packetIds: Iterable<number>): void {
+  disconnected(packetIds: Iterable<number>, hasSessionEnded: boolean): void {
     this.#isConnected = false;
+    if (hasSessionEnded) this.#giveUp();
     for (const packetId of packetIds) this.release(packetId);
     // QoS 0 is not kept for later.
     this.#outgoing = this.#outgoing.filter(({ message, state }) => state !== "waiting" || message.qos > 0);

@@ -38,10 +38,9 @@ test(
     await writeFile(filler, Buffer.alloc(40 * MEGABYTE));
 
     const writer = await Writer.connect(server.port, "writer");
-    let isFull = false;
-    const full = server.printed("the disk is full").then(() => (isFull = true));
+    const full = server.printed(FULL);
     let completing = Promise.resolve();
-    while (!isFull) {
+    while (!server.output.includes(FULL)) {
       writer.publish(20);
       completing = writer.complete();
       await Promise.race([completing, full]);

@@ -78,13 +78,7 @@ test("handles packets behind CONNECT after it was accepted, and none when it was
     else
       assert.deepEqual(
         words.sort(),
-        [
-          "CONNACK 0x00 present=0",
-          'PUBLISH 1 t qos=1 dup=0 "good"',
-          'PUBLISH 2 t qos=1 dup=0 retain=1 "good"',
-          "PUBACK 2",
-          "SUBACK 1 0x02",
-        ].sort(),
+        ["CONNACK 0x00 present=0", 'PUBLISH 1 t qos=1 dup=0 "good"', "PUBACK 2", "SUBACK 1 0x02"].sort(),
       );
   }
   assert.equal(broker.counters.retained, 1);

@@ -4,6 +4,7 @@
 import { StoreError } from "@heirloom/core";
 import type { Damage, DamagedBlock, LogExtent, Store, StoreBatch, StoredBlock, Table } from "@heirloom/core";
 
+import { Compaction } from "./compaction.ts";
 import { DamageList } from "./damage-list.ts";
 import { DataDirectory } from "./data-directory.ts";
 import { codeOf, isOutOfSpace, messageOf, toStoreError } from "./errors.ts";
@@ -19,7 +20,11 @@ import { BatchEncoder } from "./values.ts";
 export interface LevelStoreOptions {
   /** Path of the data directory. Created, for its owner only, when there is none. */
   readonly directory: string;
+  /** Milliseconds after a long trim at which its space is given back to the file system. Default 10,000. */
+  readonly compactAfterMs?: number;
 }
+
+const COMPACT_AFTER_MS = 10_000;
 
 const SYNC = { sync: true } as const;
 
@@ -45,6 +50,7 @@ export class LevelStore implements Store {
   #committing: Promise<void> | undefined;
   #trimming: Promise<void> | undefined;
   #reopening: Promise<unknown> | undefined;
+  readonly #compaction: Compaction;
   /** A write found no space. LevelDB's log file may end in half a record, and what is written behind it could be lost. */
   #isSuspect = false;
   /** What failed for good. No commit is tried after it. */
@@ -52,6 +58,11 @@ export class LevelStore implements Store {
 
   constructor(options: LevelStoreOptions) {
     this.#directory = new DataDirectory(options.directory);
+    this.#compaction = new Compaction(
+      options.compactAfterMs ?? COMPACT_AFTER_MS,
+      (from, to) => this.#database?.compactRange(from, to),
+      (error) => this.#compactionFailed(error),
+    );
     this.#damage = new DamageList(this.#directory.damaged);
   }
 
@@ -78,6 +89,7 @@ export class LevelStore implements Store {
       if (this.#trimming === undefined) break;
       await this.#trimming;
     }
+    await this.#compaction.stop();
     await this.#database?.close();
     this.#database = undefined;
     this.#isSuspect = false;
@@ -216,6 +228,7 @@ export class LevelStore implements Store {
     const { logId, firstIndex, endIndex } = step;
     try {
       await database.clear({ gte: blockKey(logId, firstIndex), lt: blockKey(logId, endIndex) });
+      this.#compaction.trimmed(logId, firstIndex, endIndex);
     } catch (error) {
       const place = `log ${logId}, entries ${firstIndex} to ${endIndex - 1}`;
       if (codeOf(error) === "LEVEL_CORRUPTION") {
@@ -227,6 +240,10 @@ export class LevelStore implements Store {
         this.#fail(toStoreError(`deleting ${place} in ${this.#directory.path}`, error));
       }
     }
+  }
+
+  #compactionFailed(error: unknown): void {
+    if (!isOutOfSpace(error)) this.#fail(toStoreError(`compacting ${this.#directory.path}`, error));
   }
 
   async #reader(): Promise<LevelReader> {

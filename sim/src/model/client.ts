@@ -184,7 +184,17 @@ export class ClientModel {
   closed(): void {
     const { connection } = this;
     if (connection === undefined) return;
-    if (connection.acceptedMs !== undefined) this.#lastEnded = connection;
+    if (connection.acceptedMs === undefined) return;
+    this.#lastEnded = connection;
+    if (!this.hasSessionEnded) return;
+    // What was under way is not sent again; it may still be on the wire.
+    for (const message of this.#outgoing.values()) message.link = connection.link;
+    this.#outgoing.clear();
+  }
+
+  /** Whether the client knows, without its connection, that it has no session any more. */
+  get hasSessionEnded(): boolean {
+    return this.connection?.acceptedMs !== undefined && this.session?.expiryUntil === 0;
   }
 
   // --- what the client sends -------------------------------------------------------------------------------------

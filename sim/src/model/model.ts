@@ -186,7 +186,7 @@ export class Model implements Surroundings {
         connection.disconnect === undefined &&
         untilMs + SLACK_MS < Math.min(nextConnectMs, this.nowMs) &&
         this.stalledMs < fromMs &&
-        this.#isDurable(connection, untilMs);
+        this.#isDurable(connection, fromMs);
       message.firstSentMs = fromMs;
       if (mustBe) message.acceptedMs = untilMs + SLACK_MS;
     }

@@ -70,6 +70,11 @@ export class SessionModel {
     return this.#receipts.has(message);
   }
 
+  /** How often it came, other than as a retained message for a SUBSCRIBE. */
+  deliveries(message: MessageModel): number {
+    return this.#receipts.get(message)?.count ?? 0;
+  }
+
   /** PUBLISH came; it is no repetition. */
   received(publish: Publish, message: MessageModel): void {
     const { report } = this.#surroundings;

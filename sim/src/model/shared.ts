@@ -45,13 +45,14 @@ function groupsOf(clients: Iterable<ClientModel>): Map<string, Member[]> {
 
 /** A member that gets the message through nothing but this group. */
 function isOnlyShared({ session, presence }: Member, message: MessageModel): boolean {
-  return session.subscriptions.possibleFor(message).every((grant) => grant.presence.topicFilter === presence.topicFilter);
+  const grants = session.subscriptions.possibleFor(message);
+  return grants.length > 0 && grants.every((grant) => grant.presence.topicFilter === presence.topicFilter);
 }
 
 function judgeOnce(report: Report, members: readonly Member[], message: MessageModel): void {
   if (message.mostAcceptances !== 1) return;
   const sessions = new Set(members.filter((member) => isOnlyShared(member, message)).map(({ session }) => session));
-  const receivers = [...sessions].filter((session) => session.has(message));
+  const receivers = [...sessions].filter((session) => session.deliveries(message) > 0);
   if (receivers.length < 2) return;
   const names = receivers.map(({ clientId }) => clientId).join(" and ");
   report.broken("twice", `${message.text} came to ${names} through one shared subscription`);

@@ -42,6 +42,8 @@ const LIVE_MS = { least: 10, most: 500 };
 const KILLED_START_EACH = 8;
 /** Milliseconds from the start of a process to a kill in its start. */
 const KILLED_START_MS = 250;
+/** Milliseconds that the server stands still before some kills. */
+const SUSPENDED_MS = 100;
 /** Rounds after which the session that is always offline reads what it missed. */
 const CATCH_UP_ROUNDS = 25;
 /** Milliseconds without any arrival after which it is looked whether everything is there. */
@@ -160,7 +162,7 @@ class Campaign {
     const server = await this.#start();
     await this.#connectAll(server.port);
     await this.#load(server.port, LIVE_MS.least + this.#random() * (LIVE_MS.most - LIVE_MS.least));
-    await this.#kill(server);
+    await this.#end(server);
   }
 
   /** A start that is killed has to leave everything for the next one. */
@@ -169,12 +171,28 @@ class Campaign {
     await ServerProcess.killStart({ data: this.#data }, this.#random() * KILLED_START_MS);
   }
 
-  async #kill(server: ServerProcess): Promise<void> {
-    await server.kill();
-    const { signal } = await server.ended;
-    if (signal !== "SIGKILL") this.#ledger.violation(`the server ended by itself:\n${server.output}`);
+  /** Mostly a kill at once; sometimes one with much unread in its sockets; sometimes an orderly stop. */
+  async #end(server: ServerProcess): Promise<void> {
+    const way = this.#random();
+    if (way < 0.1) {
+      await server.stop();
+    } else {
+      if (way < 0.3) await this.#suspend(server);
+      await server.kill();
+    }
+    const { code, signal } = await server.ended;
+    if (code !== 0 && signal !== "SIGKILL") {
+      this.#ledger.violation(`the server ended by itself with ${code}:\n${server.output}`);
+    }
     const clients = [...this.#publishers, ...this.#steady, this.#flaky, this.#absent, this.#mortal];
     await Promise.all(clients.map((client) => client.gone()));
+  }
+
+  /** The server stands still while the publishers go on. */
+  async #suspend(server: ServerProcess): Promise<void> {
+    server.signal("SIGSTOP");
+    for (const publisher of this.#publishers) publisher.publish(Infinity);
+    await this.#pause(this.#random() * SUSPENDED_MS);
   }
 
   async #connectAll(port: number): Promise<void> {

@@ -9,6 +9,7 @@ import {
   PacketReader,
   PacketType,
   type ProtocolVersion,
+  ReasonCode,
   type Will,
 } from "@heirloom/codec";
 import type { Ledger } from "./ledger.ts";
@@ -93,6 +94,7 @@ export abstract class CrashClient {
   }
 
   #refused(reasonCode: number): void {
+    if (reasonCode === ReasonCode.SERVER_SHUTTING_DOWN) return;
     this.ledger.violation(`${this.clientId} was disconnected with ${reasonCode}`);
   }
 

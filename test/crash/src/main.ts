@@ -33,7 +33,7 @@ function summary({
   violations,
 }: CampaignReport): string {
   return (
-    `${rounds} kills under load, ${killedStarts} in a start: ${acknowledged} messages acknowledged, ` +
+    `${rounds} ends under load, ${killedStarts} in a start: ${acknowledged} messages acknowledged, ` +
     `${arrived} arrived, ${repetitions} of them repetitions; ${violations.length} violations`
   );
 }

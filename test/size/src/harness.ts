@@ -77,7 +77,7 @@ export class Harness {
   /** Starts the broker on the directory; returns how long it took. */
   async start(limits: Partial<Limits> = {}): Promise<number> {
     const world = new NodeWorld();
-    const store = new LevelStore({ directory: join(this.directory, "data") });
+    const store = new LevelStore({ directory: join(this.directory, "data"), compactAfterMs: 200 });
     const broker = new Broker({ store, world, limits });
     world.drive(broker);
     const before = performance.now();

@@ -158,6 +158,10 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
 
   // --- CursorOwner -----------------------------------------------------------------------------------------------
 
+  get hasInFlight(): boolean {
+    return this.sender.inFlightCount > 0;
+  }
+
   lowestInFlight(cursor: Cursor): number {
     let lowest = Infinity;
     for (const { ref } of this.sender.inFlight()) {
@@ -318,10 +322,12 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
     this.throughHook(message, qos, (changed) => {
       // Discarded at the queue's limit while the hook took its time.
       if (first.next !== index) return;
-      this.#advance(next);
+      this.backlog.advance(next);
       const place = { stretchId: first.cursorId, cursor: first, index, group: undefined };
       if (changed === undefined) this.context.counters.droppedRefused++;
       else this.#send(changed, qos, retain, identifiers, place);
+      // Only now: a stretch that was read to its end stays as long as this is in flight from it.
+      this.#advanced(next);
     });
   }
 
@@ -332,6 +338,10 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
 
   #advance(next: NextEntry): void {
     this.backlog.advance(next);
+    this.#advanced(next);
+  }
+
+  #advanced(next: NextEntry): void {
     this.state.deliveryChanged();
     for (const cursor of next.cursors) this.#cursorMoved(cursor);
   }

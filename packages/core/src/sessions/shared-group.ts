@@ -323,6 +323,10 @@ export class SharedGroup implements CursorOwner, Pumpable, StretchGroup, Stored 
 
   // --- CursorOwner, Stored ---------------------------------------------------------------------------------------
 
+  get hasInFlight(): boolean {
+    return this.#given.size > 0 || this.#returned.length > 0;
+  }
+
   lowestInFlight(): number {
     let lowest = Infinity;
     for (const index of this.#given.keys()) if (index < lowest) lowest = index;

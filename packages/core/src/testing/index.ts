@@ -11,3 +11,4 @@ export { storeKit } from "./store-kit.ts";
 export type { StoreCase, StoreMaker } from "./store-kit.ts";
 export { TestClient } from "./test-client.ts";
 export type { ConnectInit, FilterInit, MessageInit, WillInit } from "./test-client.ts";
+export { runTranscript } from "./transcript.ts";

@@ -39,6 +39,8 @@ export class MemoryDisk {
 
   async #beforeCommit(batch: StoreBatch): Promise<void> {
     this.#told(batch, "commit");
+    // A disk takes time: whatever the turn still does comes first.
+    await Promise.resolve();
     if (this.#state === "slow") await new Promise<void>((resolve) => this.#waiting.push(resolve));
     if (this.#state === "ok") {
       this.#told(batch, "synced");

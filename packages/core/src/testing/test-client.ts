@@ -127,6 +127,23 @@ export class TestClient {
     });
   }
 
+  sendUnsubscribe(topicFilters: string[]): void {
+    this.send({ type: PacketType.UNSUBSCRIBE, packetId: ++this.#lastPacketId, topicFilters, properties: {} });
+  }
+
+  sendDisconnect(reasonCode = 0, sessionExpiryInterval?: number): void {
+    this.send({
+      type: PacketType.DISCONNECT,
+      reasonCode,
+      properties: sessionExpiryInterval === undefined ? {} : { sessionExpiryInterval },
+    });
+  }
+
+  /** The network between the two is gone. */
+  cut(): void {
+    this.#connection.closed();
+  }
+
   // --- what it says; each returns what came, in words ------------------------------------------------------------
 
   connect(init: ConnectInit = {}): Promise<string[]> {
@@ -146,7 +163,7 @@ export class TestClient {
   }
 
   unsubscribe(...topicFilters: string[]): Promise<string[]> {
-    this.send({ type: PacketType.UNSUBSCRIBE, packetId: ++this.#lastPacketId, topicFilters, properties: {} });
+    this.sendUnsubscribe(topicFilters);
     return this.#answer();
   }
 
@@ -172,17 +189,13 @@ export class TestClient {
   }
 
   disconnect(reasonCode = 0, sessionExpiryInterval?: number): Promise<string[]> {
-    this.send({
-      type: PacketType.DISCONNECT,
-      reasonCode,
-      properties: sessionExpiryInterval === undefined ? {} : { sessionExpiryInterval },
-    });
+    this.sendDisconnect(reasonCode, sessionExpiryInterval);
     return this.#answer();
   }
 
   /** The network between the two is gone. */
   drop(): Promise<string[]> {
-    this.#connection.closed();
+    this.cut();
     return this.#answer();
   }
 

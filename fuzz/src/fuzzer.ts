@@ -1,0 +1,117 @@
+// The loop: take an input that did something new once, change it, play it, keep it when it does something new again.
+
+import type { Coverage } from "./coverage.ts";
+import { Mutator } from "./mutator.ts";
+import { Random } from "./random.ts";
+import { shrink } from "./shrink.ts";
+import type { Target } from "./target.ts";
+
+export interface FuzzerOptions {
+  readonly target: Target;
+  readonly coverage: Coverage;
+  readonly seed: number;
+  /** Told of each kind of failure once, with the input made small. */
+  readonly failed: (input: Uint8Array, error: Error) => void;
+  /** Told of each input before it is played. */
+  readonly playing: (input: Uint8Array) => void;
+}
+
+/** Of all choices, this many in eight are among the newest inputs. */
+const NEWEST_OF_EIGHT = 3;
+const NEWEST = 64;
+
+export class Fuzzer {
+  executions = 0;
+  readonly #options: FuzzerOptions;
+  readonly #random: Random;
+  readonly #mutator: Mutator;
+  readonly #inputs: Uint8Array[] = [];
+  readonly #kinds = new Set<string>();
+
+  constructor(options: FuzzerOptions) {
+    this.#options = options;
+    this.#random = new Random(options.seed);
+    this.#mutator = new Mutator(this.#random, options.target);
+  }
+
+  /** Inputs that each did something new. */
+  get inputs(): readonly Uint8Array[] {
+    return this.#inputs;
+  }
+
+  /** Different failures so far. */
+  get failureCount(): number {
+    return this.#kinds.size;
+  }
+
+  /** Plays an input as it is, and keeps it if it does something new. */
+  async play(input: Uint8Array): Promise<void> {
+    const error = await this.#run(input);
+    this.executions++;
+    const isNew = this.#options.coverage.takeNews();
+    if (error !== undefined) await this.#note(input, error);
+    else if (isNew) this.#inputs.push(input);
+  }
+
+  /** Plays `count` inputs made from those that are there. */
+  async playNew(count: number): Promise<void> {
+    for (let played = 0; played < count; played++) {
+      await this.play(this.#mutator.mutate(this.#choose(), this.#choose()));
+    }
+  }
+
+  /** The fewest inputs, small ones first, that do everything that all of them do. */
+  async minimised(): Promise<Uint8Array[]> {
+    const { coverage } = this.#options;
+    const covered = new Set<number>();
+    const kept: Uint8Array[] = [];
+    for (const input of [...this.#inputs].sort((a, b) => a.length - b.length)) {
+      coverage.clear();
+      if ((await this.#run(input)) !== undefined) continue;
+      const features = coverage.takeFeatures().filter((feature) => !covered.has(feature));
+      if (features.length === 0) continue;
+      for (const feature of features) covered.add(feature);
+      kept.push(input);
+    }
+    return kept;
+  }
+
+  #choose(): Uint8Array {
+    const random = this.#random;
+    const inputs = this.#inputs;
+    const { length } = inputs;
+    const isNewest = random.below(8) < NEWEST_OF_EIGHT;
+    const index = isNewest ? Math.max(0, length - 1 - random.below(NEWEST)) : random.below(Math.max(1, length));
+    return inputs[index] ?? new Uint8Array(this.#options.target.headerBytes);
+  }
+
+  async #run(input: Uint8Array): Promise<Error | undefined> {
+    this.#options.playing(input);
+    try {
+      const pending = this.#options.target.run(input);
+      if (pending !== undefined) await pending;
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error));
+    }
+  }
+
+  async #note(input: Uint8Array, error: Error): Promise<void> {
+    const kind = kindOf(error);
+    if (this.#kinds.has(kind)) return;
+    this.#kinds.add(kind);
+    const small = await shrink(input, this.#options.target.headerBytes, async (candidate) => {
+      const other = await this.#run(candidate);
+      return other !== undefined && kindOf(other) === kind;
+    });
+    this.#options.coverage.clear();
+    const last = await this.#run(small);
+    this.#options.failed(small, last ?? error);
+  }
+}
+
+/** Failures of one kind: the same words, numbers aside, thrown at the same place. */
+function kindOf(error: Error): string {
+  const place = error.stack?.split("\n").find((line) => /^ +at /.test(line)) ?? "";
+  return `${error.name} ${error.message.split("\n")[0]?.replace(/\d+/g, "N") ?? ""} ${place}`;
+}

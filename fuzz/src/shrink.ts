@@ -1,0 +1,25 @@
+// Makes an input smaller as long as it keeps what makes it interesting.
+
+/** Removes parts of `input`, large ones first, while `keeps` says yes. Leaves the first `fixed` bytes in place. */
+export async function shrink(
+  input: Uint8Array,
+  fixed: number,
+  keeps: (candidate: Uint8Array) => Promise<boolean> | boolean,
+): Promise<Uint8Array> {
+  let best = input;
+  for (let size = (best.length - fixed) >> 1; size >= 1; size >>= 1) {
+    for (let start = fixed; start + size <= best.length; ) {
+      const candidate = without(best, start, size);
+      if (await keeps(candidate)) best = candidate;
+      else start += size;
+    }
+  }
+  return best;
+}
+
+function without(bytes: Uint8Array, start: number, count: number): Uint8Array {
+  const rest = new Uint8Array(bytes.length - count);
+  rest.set(bytes.subarray(0, start));
+  rest.set(bytes.subarray(start + count), start);
+  return rest;
+}

@@ -1,0 +1,12 @@
+// Parts of the core that have tests of their own. Not public: they change without notice.
+
+export { Deadline, Deadlines } from "./deadlines.ts";
+export { Block, BLOCK_BYTES } from "./logs/block.ts";
+export { type Entry, readEntry, skipEntry, writeEntry } from "./logs/entry.ts";
+export { remainingExpirySeconds } from "./message.ts";
+export { Output } from "./output.ts";
+export { IncomingAliases, OutgoingAliases } from "./qos/topic-alias.ts";
+export { MemoryQueue } from "./sessions/memory-queue.ts";
+export type { Place } from "./sessions/place.ts";
+export { readDelivery, readReceived, writeDelivery, writeReceived } from "./sessions/session-records.ts";
+export { willDelayMs, willOf } from "./wills.ts";

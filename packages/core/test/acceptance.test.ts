@@ -1,0 +1,125 @@
+// Queues at their limit: the oldest go, or the publisher is refused, or it waits.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Limits } from "@heirloom/core";
+import { MemoryBroker } from "@heirloom/core/testing";
+import { clean, lasting, publishAll, resume } from "./support.ts";
+
+async function brokerWithQueue(limits: Partial<Limits>): Promise<{
+  broker: MemoryBroker;
+  pub: Awaited<ReturnType<typeof clean>>;
+}> {
+  const broker = await MemoryBroker.start({ limits });
+  const sub = await lasting(broker, "sub");
+  await sub.subscribe("t");
+  await sub.drop();
+  return { broker, pub: await clean(broker, "pub") };
+}
+
+const numbers = (count: number): string[] => Array.from({ length: count }, (_, index) => `${index}`);
+
+test("discard-oldest: the newest stay, what went is counted and told, also over a restart", async () => {
+  const { broker, pub } = await brokerWithQueue({ queueMessages: 5 });
+  await publishAll(pub, "t", 1, numbers(12));
+  await broker.advance(1);
+  assert.equal(broker.counters.discardedAtLimit, 7);
+  assert.deepEqual(broker.eventsOf("discarded"), [{ clientId: "sub", messages: 7 }]);
+  await broker.advance(1);
+  await broker.restart();
+  assert.deepEqual(
+    (await resume(broker, "sub")).words.slice(1).map((line) => line.at(-2)),
+    [7, 8, 9, 0, 1].map(String),
+  );
+  assert.equal(broker.counters.discardedAtLimit, 0);
+});
+
+test("discard-oldest holds when the session comes back before the broker has looked", async () => {
+  const { broker, pub } = await brokerWithQueue({ queueMessages: 2 });
+  await publishAll(pub, "t", 1, numbers(5));
+  assert.deepEqual(
+    (await resume(broker, "sub")).words.slice(1).map((line) => line.at(-2)),
+    ["3", "4"],
+  );
+  assert.equal(broker.counters.discardedAtLimit, 3);
+});
+
+test("discard-oldest by bytes keeps about as many as fit, and at least not more", async () => {
+  const { broker, pub } = await brokerWithQueue({ queueBytes: 10_000 });
+  await publishAll(
+    pub,
+    "t",
+    1,
+    Array.from({ length: 30 }, () => "x".repeat(1000)),
+  );
+  await broker.advance(1);
+  const { words } = await resume(broker, "sub");
+  assert.ok(words.length - 1 <= 10 && words.length - 1 >= 8, `${words.length - 1}`);
+});
+
+test("nothing within the limits is discarded because the subscription's options changed in between", async () => {
+  const broker = await MemoryBroker.start({ limits: { queueBytes: 12_000 } });
+  const sub = await lasting(broker, "sub", { properties: { receiveMaximum: 1 } });
+  await sub.subscribe({ topicFilter: "t", qos: 1 });
+  const pub = await clean(broker, "pub");
+  await publishAll(
+    pub,
+    "t",
+    1,
+    Array.from({ length: 6 }, () => "x".repeat(1000)),
+  );
+  await sub.subscribe({ topicFilter: "t", qos: 2 });
+  await sub.drop();
+  await publishAll(
+    pub,
+    "t",
+    1,
+    Array.from({ length: 5 }, () => "x".repeat(1000)),
+  );
+  await broker.advance(2);
+  assert.equal(broker.counters.discardedAtLimit, 0);
+  assert.equal((await resume(broker, "sub")).words.length - 1, 11);
+});
+
+test("refuse: 0x97 at the limit, room again when the queue is read", async () => {
+  const { broker, pub } = await brokerWithQueue({ queueMessages: 3, queuePolicy: "refuse" });
+  await publishAll(pub, "t", 1, numbers(3));
+  assert.deepEqual(await pub.publish({ topicName: "t", qos: 1, packetId: 9 }), ["PUBACK 9 0x97"]);
+  assert.deepEqual(await pub.publish({ topicName: "t", qos: 2, packetId: 9 }), ["PUBREC 9 0x97"]);
+  assert.deepEqual(await pub.publish({ topicName: "else", qos: 1, packetId: 9 }), ["PUBACK 9 0x10"]);
+  await publishAll(pub, "t", 0, ["QoS 0 is not kept anyway"]);
+  const { client, words } = await resume(broker, "sub");
+  assert.equal(words.length - 1, 3);
+  await client.drop();
+  await broker.advance(1);
+  assert.deepEqual(await pub.publish({ topicName: "t", qos: 1, packetId: 9 }), ["PUBACK 9"]);
+  assert.equal(broker.counters.refused, 2);
+  assert.equal(broker.counters.discardedAtLimit, 0);
+});
+
+test("hold: the acknowledgement waits until there is room, in order, and others go on", async () => {
+  const { broker, pub } = await brokerWithQueue({ queueMessages: 3, queuePolicy: "hold" });
+  await publishAll(pub, "t", 1, numbers(3));
+  assert.deepEqual(await pub.publish({ topicName: "t", qos: 1, packetId: 8, payload: "held" }), []);
+  assert.deepEqual(await pub.publish({ topicName: "else", qos: 1, packetId: 9 }), []);
+  const other = await clean(broker, "other");
+  assert.deepEqual(await other.publish({ topicName: "else", qos: 1, packetId: 1 }), ["PUBACK 1 0x10"]);
+  assert.equal(pub.transport.isPaused, true);
+  await broker.advance(60);
+  assert.deepEqual(pub.words(), []);
+  const { words } = await resume(broker, "sub");
+  assert.deepEqual(
+    words.slice(1).map((line) => line.split(" ").at(-1)),
+    ['"0"', '"1"', '"2"', '"held"'],
+  );
+  assert.deepEqual(pub.words(), ["PUBACK 8", "PUBACK 9 0x10"]);
+});
+
+test("hold: the end of the full session lets its publishers go on", async () => {
+  const { broker, pub } = await brokerWithQueue({ queueMessages: 2, queuePolicy: "hold" });
+  await publishAll(pub, "t", 1, numbers(2));
+  assert.deepEqual(await pub.publish({ topicName: "t", qos: 2, packetId: 8 }), []);
+  await lasting(broker, "sub", { cleanStart: true });
+  await broker.advance(1);
+  assert.deepEqual(pub.words(), ["PUBREC 8 0x10"]);
+});
