@@ -19,6 +19,8 @@ export interface FuzzerOptions {
 /** Of all choices, this many in eight are among the newest inputs. */
 const NEWEST_OF_EIGHT = 3;
 const NEWEST = 64;
+/** Of a failure. Otherwise none: most inputs are refused, and taking a stack costs more than the refusal. */
+const SHOWN_FRAMES = 20;
 
 export class Fuzzer {
   executions = 0;
@@ -32,6 +34,7 @@ export class Fuzzer {
     this.#options = options;
     this.#random = new Random(options.seed);
     this.#mutator = new Mutator(this.#random, options.target);
+    Error.stackTraceLimit = 0;
   }
 
   /** Inputs that each did something new. */
@@ -49,7 +52,7 @@ export class Fuzzer {
     const error = await this.#run(input);
     this.executions++;
     const isNew = this.#options.coverage.takeNews();
-    if (error !== undefined) await this.#note(input, error);
+    if (error !== undefined) await this.#note(input);
     else if (isNew) this.#inputs.push(input);
   }
 
@@ -96,22 +99,30 @@ export class Fuzzer {
     }
   }
 
-  async #note(input: Uint8Array, error: Error): Promise<void> {
+  async #note(input: Uint8Array): Promise<void> {
+    // Once more, with its stack.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = SHOWN_FRAMES;
+    const error = await this.#run(input);
+    if (error === undefined) await this.#report(input, new Error("failed, but not when played again"));
+    else if (!this.#kinds.has(kindOf(error))) await this.#report(input, error);
+    this.#options.coverage.clear();
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+
+  async #report(input: Uint8Array, error: Error): Promise<void> {
     const kind = kindOf(error);
-    if (this.#kinds.has(kind)) return;
     this.#kinds.add(kind);
     const small = await shrink(input, this.#options.target.headerBytes, async (candidate) => {
       const other = await this.#run(candidate);
       return other !== undefined && kindOf(other) === kind;
     });
-    this.#options.coverage.clear();
-    const last = await this.#run(small);
-    this.#options.failed(small, last ?? error);
+    this.#options.failed(small, (await this.#run(small)) ?? error);
   }
 }
 
 /** Failures of one kind: the same words, numbers aside, thrown at the same place. */
 function kindOf(error: Error): string {
   const place = error.stack?.split("\n").find((line) => /^ +at /.test(line)) ?? "";
-  return `${error.name} ${error.message.split("\n")[0]?.replace(/\d+/g, "N") ?? ""} ${place}`;
+  return `${error.name} ${error.message.replace(/\n[^]*/, "").replace(/\d+/g, "N")} ${place}`;
 }

@@ -23,9 +23,9 @@ import { holds, type Target } from "../target.ts";
 import { isSame, isSameBytes } from "./same.ts";
 
 const MAXIMUM_PACKET_SIZE = 2_048;
-/** What a reader may ask for beside what came: its first buffer, and one of twice the bytes for what is cut. */
+/** What a reader may ask for beside what came. For each byte: small packets whose properties have to be gathered. */
 const FREE_BYTES = 4_096;
-const BYTES_FOR_EACH = 8;
+const BYTES_FOR_EACH = 32;
 
 interface Result {
   readonly packets: readonly Packet[];

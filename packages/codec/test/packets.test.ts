@@ -8,6 +8,7 @@ import {
   PacketType,
   Publish,
   publishSize,
+  readPacket,
   Writer,
   writePacket,
 } from "@heirloom/codec";
@@ -130,4 +131,14 @@ describe("writePacket", () => {
   test("sends no DUP at QoS 0 - 5.0 [MQTT-3.3.1-2]", () => {
     assert.equal(hexOf(encodePacket(createPublish({ topicName: "a", dup: true }), 4)), "3003000161");
   });
+});
+
+test("has no frame to hand on when DUP came at QoS 0, which 3.1 lets pass - 3.1.1 [MQTT-3.3.1-2]", () => {
+  const frameStartOf = (hex: string): number => {
+    const packet = readPacket(bytes(hex), 3);
+    assert(packet instanceof Publish);
+    return packet.frameStart;
+  };
+  assert.equal(frameStartOf('38 04 0001"a" "x"'), -1);
+  assert.equal(frameStartOf('30 04 0001"a" "x"'), 0);
 });

@@ -2,11 +2,14 @@
 
 export { Deadline, Deadlines } from "./deadlines.ts";
 export { Block, BLOCK_BYTES } from "./logs/block.ts";
-export { type Entry, readEntry, skipEntry, writeEntry } from "./logs/entry.ts";
+export { Cursor } from "./logs/cursor.ts";
+export type { CursorOwner } from "./logs/cursor.ts";
+export { readEntry, skipEntry, writeEntry } from "./logs/entry.ts";
+export { Log } from "./logs/log.ts";
 export { remainingExpirySeconds } from "./message.ts";
 export { Output } from "./output.ts";
 export { IncomingAliases, OutgoingAliases } from "./qos/topic-alias.ts";
+export { enforceQueueLimit } from "./queue-limit.ts";
 export { MemoryQueue } from "./sessions/memory-queue.ts";
 export type { Place } from "./sessions/place.ts";
 export { readDelivery, readReceived, writeDelivery, writeReceived } from "./sessions/session-records.ts";
-export { willDelayMs, willOf } from "./wills.ts";

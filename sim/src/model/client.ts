@@ -41,6 +41,8 @@ export interface ConnectionModel {
   readonly will: MessageModel | undefined;
   /** A DISCONNECT was sent. */
   disconnect: Disconnect | undefined;
+  /** Whether the broker had no other reason to end the connection before. */
+  isDisconnectFirst: boolean;
   /** Packet identifiers whose acknowledgement is awaited, in the order in which it has to come. */
   readonly pubacks: number[];
   readonly pubrecs: number[];
@@ -86,6 +88,7 @@ export class ClientModel {
       acceptedMs: undefined,
       will,
       disconnect: undefined,
+      isDisconnectFirst: false,
       pubacks: [],
       pubrecs: [],
       pubcomps: [],
@@ -106,10 +109,15 @@ export class ClientModel {
       return;
     }
     // Whether it was taken up or replaced is known only where it certainly existed.
-    if (this.#expectPresent(before) !== "yes") session.doubt();
+    if (this.#expectPresent(before) !== "yes") this.#mayBeAnother(session);
     this.#unanswered.push(before);
     session.expiryFrom = Math.min(session.expiryFrom, expiryInterval);
     session.expiryUntil = Math.max(session.expiryUntil, expiryInterval);
+  }
+
+  #mayBeAnother(session: SessionModel): void {
+    session.doubt();
+    for (const message of this.#outgoing.values()) message.doubts++;
   }
 
   #begin(expiryInterval: number): SessionModel {
@@ -130,7 +138,7 @@ export class ClientModel {
         `${this.clientId}: Session Present ${isPresent ? 1 : 0}, expected ${expected === "yes" ? 1 : 0}`,
       );
     }
-    if (this.version === 3 && expected === "maybe") session?.doubt();
+    if (this.version === 3 && expected === "maybe" && session !== undefined) this.#mayBeAnother(session);
     const { connect } = connection;
     this.#unanswered.length = 0;
     this.#resume(isPresent && session !== undefined ? session : undefined, connect);
@@ -251,6 +259,7 @@ export class ClientModel {
 
   #disconnecting(connection: ConnectionModel, session: SessionModel, disconnect: Disconnect): void {
     connection.disconnect = disconnect;
+    connection.isDisconnectFirst = connection.link.causeMs > this.#world.nowMs;
     connection.link.cause();
     const { sessionExpiryInterval } = disconnect.properties;
     if (sessionExpiryInterval === undefined) return;

@@ -33,6 +33,8 @@ export class MessageModel implements MessageInit {
   /** Nothing sent later can be accepted: the publisher gave up, or its connection ended. */
   closedMs: number = Infinity;
   wasRefused = false;
+  /** How often its publisher's session may have been replaced without the publisher knowing; then it may be taken anew. */
+  doubts = 0;
   /** The connection on which a QoS 0 message went out. */
   link: Link | undefined;
 
@@ -68,7 +70,7 @@ export class MessageModel implements MessageInit {
 
   /** How often the broker may have accepted it. */
   get mostAcceptances(): number {
-    return this.qos === 1 ? this.transmissions : Math.min(1, this.transmissions);
+    return this.qos === 1 ? this.transmissions : Math.min(1 + this.doubts, this.transmissions);
   }
 
   /** Whether it was refused each time that it was sent. */

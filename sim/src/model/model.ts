@@ -193,8 +193,8 @@ export class Model implements Surroundings {
   }
 
   /** Whether the client's normal DISCONNECT reached the broker. */
-  #isDropped({ disconnect, link }: ConnectionModel): boolean {
-    return disconnect?.reasonCode === 0 && !link.wasCut;
+  #isDropped({ disconnect, isDisconnectFirst, link }: ConnectionModel): boolean {
+    return disconnect?.reasonCode === 0 && isDisconnectFirst && !link.wasCut;
   }
 
   /** The will of a clean session that is published in the moment before a crash goes with it. */

@@ -71,6 +71,11 @@ export interface Case {
   /** Stops or kills its broker, so it needs one for itself. */
   readonly restarts?: boolean;
   readonly webSocket?: boolean;
+  /**
+   * It shows what the standard recommends or leaves open and the broker promises all the same. Runs only when asked
+   * for; the title begins with "beyond the standard".
+   */
+  readonly contract?: boolean;
   /** About how long it has to wait; long ones start first. */
   readonly seconds?: number;
   run(t: Trial): Promise<void>;

@@ -14,6 +14,7 @@ const OPTIONS = {
   only: { type: "string" },
   concurrency: { type: "string", default: "20" },
   controls: { type: "string" },
+  contract: { type: "boolean", default: false },
   skipped: { type: "boolean", default: false },
   json: { type: "boolean", default: false },
 } as const;
@@ -56,6 +57,7 @@ async function runOptions(values: Values): Promise<RunOptions> {
     host: values.host,
     port: Number(values.port),
     concurrency: Number(values.concurrency),
+    contract: values.contract,
     ...(values["ws-port"] === undefined ? {} : { wsPort: Number(values["ws-port"]) }),
     ...(version === undefined ? {} : { version }),
     ...(values.only === undefined ? {} : { only: values.only }),

@@ -191,13 +191,15 @@ function packetId(reader: ByteReader): number {
 function parseConnack(reader: ByteReader, size: number, version: Version): Connack {
   const flags = reader.u8();
   const reasonCode = reader.u8();
-  if (flags > (version === "3.1" ? 0 : 1)) throw new Error(`acknowledge flags ${flags} are reserved`);
+  if (flags > 1) throw new Error(`acknowledge flags ${flags} are reserved`);
   if (version !== "5.0" && reasonCode > 5)
     throw new Error(`return code ${reasonCode} does not exist in ${version}`);
   if (version === "5.0") checkCode("CONNACK", reasonCode);
-  if (flags === 1 && reasonCode !== 0) throw new Error("Session Present is 1 in a refusal");
+  // 3.1 has a reserved byte here; that it is 0 has its own case.
+  if (flags === 1 && reasonCode !== 0 && version !== "3.1")
+    throw new Error("Session Present is 1 in a refusal");
   const properties = version === "5.0" ? readProperties(reader, "CONNACK") : {};
-  return { name: "CONNACK", size, sessionPresent: flags === 1, reasonCode, properties };
+  return { name: "CONNACK", size, sessionPresent: flags === 1 && version !== "3.1", reasonCode, properties };
 }
 
 function parsePublish(flags: number, reader: ByteReader, size: number, five: boolean): Publish {

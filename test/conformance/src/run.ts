@@ -1,14 +1,16 @@
 // Runs cases against a broker: independent ones at the same time, those that need another configuration on a broker
 // that the caller's controls start.
-import type { Version } from "./build.ts";
+import { type Version, connect } from "./build.ts";
 import {
   type BrokerConfig,
   type Case,
   type ControlledBroker,
   type Controls,
   type Target,
+  VERSIONS,
   versionsOf,
 } from "./case.ts";
+import { toHex } from "./bytes.ts";
 import { SkipError } from "./check.ts";
 import { allCases } from "./registry.ts";
 import { Trial } from "./trial.ts";
@@ -33,6 +35,8 @@ export interface RunOptions extends Target {
   readonly onResult?: (result: Result) => void;
   /** Without them, cases that need their own broker are skipped. */
   readonly controls?: Controls;
+  /** Also the cases that go beyond the standard. */
+  readonly contract?: boolean;
 }
 
 /** One case in one version. */
@@ -44,6 +48,9 @@ interface Job {
 /** No case takes longer; a case that hangs is a failure and not a hang of the suite. */
 const CASE_MS = 60_000;
 
+/** Cases at the same time, for a broker or a group of cases with the same configuration. */
+const CONCURRENCY = 20;
+
 /** Brokers that are started at the same time, beside the one that is there. */
 const GROUPS_AT_ONCE = 2;
 
@@ -54,20 +61,46 @@ export async function runConformance(options: RunOptions): Promise<readonly Resu
     results.push(result);
     options.onResult?.(result);
   };
-  const jobs = chosenJobs(options);
-  const width = options.concurrency ?? 20;
+  const unserved = await unservedVersions(options);
+  const chosen = chosenJobs(options);
+  for (const job of chosen.filter(({ version }) => unserved.has(version)))
+    report(resultOf(job, "skip", `the broker does not speak ${job.version}`, 0));
+  const jobs = chosen.filter(({ version }) => !unserved.has(version));
+  const width = options.concurrency ?? CONCURRENCY;
   const shared = jobs.filter(({ one }) => one.needs === undefined && one.restarts !== true);
   const controlled = groups(jobs.filter((job) => !shared.includes(job)));
   await Promise.all([
-    inParallel(shared, width, async (job) => report(await runJob(job, options))),
-    inParallel(controlled, GROUPS_AT_ONCE, (group) => runGroup(group, width, options.controls, report)),
+    inParallel(shared, width, async (job) => report(await runJob(job, options, unserved))),
+    inParallel(controlled, GROUPS_AT_ONCE, (group) => runGroup(group, options, unserved, report)),
   ]);
   return results;
 }
 
-function chosenJobs({ version, only }: RunOptions): readonly Job[] {
+/** The versions that the broker refuses by name. One that it does not answer at all is left to the cases. */
+async function unservedVersions(target: Target): Promise<ReadonlySet<Version>> {
+  const refused = await Promise.all(VERSIONS.map((version) => refuses(target, version)));
+  return new Set(VERSIONS.filter((_, index) => refused[index]));
+}
+
+/** Whether CONNECT is answered with CONNACK 0x01 of 3.x, or 0x84 of 5.0. */
+async function refuses(target: Target, version: Version): Promise<boolean> {
+  const trial = new Trial({ version, target });
+  try {
+    const client = await trial.open();
+    client.send(connect(trial.connectFields()));
+    await client.next().catch(() => undefined);
+    return /^(20 02 00 01|20 .. 00 84)/.test(toHex(client.wire.received));
+  } catch {
+    return false;
+  } finally {
+    await trial.cleanUp();
+  }
+}
+
+function chosenJobs({ version, only, contract = false }: RunOptions): readonly Job[] {
   const text = only?.toLowerCase();
   return allCases
+    .filter((one) => contract || one.contract !== true)
     .filter((one) => text === undefined || words(one).includes(text))
     .flatMap((one) => versionsOf(one).map((each) => ({ one, version: each })))
     .filter((job) => version === undefined || job.version === version)
@@ -90,8 +123,8 @@ function groups(jobs: readonly Job[]): readonly (readonly Job[])[] {
 
 async function runGroup(
   group: readonly Job[],
-  width: number,
-  controls: Controls | undefined,
+  { concurrency: width = CONCURRENCY, controls }: RunOptions,
+  unserved: ReadonlySet<Version>,
   report: (result: Result) => void,
 ): Promise<void> {
   const config: BrokerConfig = group[0]?.one.needs ?? {};
@@ -106,7 +139,7 @@ async function runGroup(
   try {
     await controls.withBroker(config, async (broker) => {
       await inParallel(group, width, async (job) => {
-        report(await runJob(job, broker.target, broker));
+        report(await runJob(job, broker.target, unserved, broker));
         left.delete(job);
       });
     });
@@ -115,11 +148,17 @@ async function runGroup(
   }
 }
 
-async function runJob(job: Job, target: Target, broker?: ControlledBroker): Promise<Result> {
+async function runJob(
+  job: Job,
+  target: Target,
+  unserved: ReadonlySet<Version>,
+  broker?: ControlledBroker,
+): Promise<Result> {
   const login = job.one.needs?.passwords === true ? { userName: "alice", password: "secret" } : {};
   if (job.one.webSocket === true && target.wsPort === undefined)
     return resultOf(job, "skip", "no WebSocket port", 0);
-  const trial = new Trial(job.version, target, login, broker);
+  const { version } = job;
+  const trial = new Trial({ version, target, login, unserved, ...(broker === undefined ? {} : { broker }) });
   const startMs = performance.now();
   const end = (status: Result["status"], reason: string): Result =>
     resultOf(job, status, reason, Math.round(performance.now() - startMs));

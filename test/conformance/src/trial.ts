@@ -15,30 +15,38 @@ export type ConnectOptions = Partial<ConnectFields> & {
 const run = (Date.now() % 36 ** 6).toString(36);
 let count = 0;
 
+export interface TrialOptions {
+  readonly version: Version;
+  readonly target: Target;
+  /** Fields of every CONNECT. */
+  readonly login?: Partial<ConnectFields>;
+  /** The broker that a case may stop, kill and start. */
+  readonly broker?: ControlledBroker;
+  /** Versions that the broker does not speak: what connects in one of them is skipped. */
+  readonly unserved?: ReadonlySet<Version>;
+}
+
 export class Trial {
   readonly version: Version;
   /** The first level of this trial's topics; at most 11 letters and digits. */
   readonly prefix: string;
-  #target: Target;
+  readonly #target: Target;
   readonly #broker: ControlledBroker | undefined;
   readonly #login: Partial<ConnectFields>;
+  readonly #unserved: ReadonlySet<Version>;
   readonly #clients: Client[] = [];
   readonly #sessions = new Map<string, Version>();
   readonly #retained = new Map<string, Text>();
   #names = 0;
 
-  constructor(
-    version: Version,
-    target: Target,
-    login: Partial<ConnectFields> = {},
-    broker?: ControlledBroker,
-  ) {
+  constructor({ version, target, login = {}, broker, unserved = new Set() }: TrialOptions) {
     count += 1;
     this.version = version;
     this.prefix = `c${run}${count.toString(36)}`;
     this.#target = target;
     this.#login = login;
     this.#broker = broker;
+    this.#unserved = unserved;
   }
 
   get five(): boolean {
@@ -71,6 +79,7 @@ export class Trial {
 
   /** A TCP connection on which nothing was sent yet. */
   async open(version: Version = this.version, clientId: string = ""): Promise<Client> {
+    if (this.#unserved.has(version)) this.skip(`the broker does not speak ${version}`);
     const wire = await Wire.tcp(this.#target.host, this.#target.port, version);
     return this.#adopt(wire, clientId);
   }

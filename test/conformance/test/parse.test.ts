@@ -12,7 +12,7 @@ const wrong = [
   ["3.1.1", "20 02 02 00", /reserved/, "CONNACK with a reserved acknowledge flag"],
   ["3.1.1", "20 02 01 05", /Session Present/, "a refusal with Session Present"],
   ["3.1.1", "20 02 00 87", /return code/, "a Reason Code of 5.0 in 3.1.1"],
-  ["3.1", "20 02 01 00", /reserved/, "Session Present in 3.1"],
+  ["3.1", "20 02 02 00", /reserved/, "CONNACK with a reserved acknowledge flag"],
   ["3.1.1", "60 02 00 01", /reserved/, "PUBREL without its flags"],
   ["3.1.1", "40 02 00 00", /Identifier is 0/, "PUBACK of identifier 0"],
   ["3.1.1", "40 03 00 01 00", /follow the last field/, "PUBACK with a Reason Code in 3.1.1"],

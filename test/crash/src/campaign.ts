@@ -13,7 +13,7 @@ import { randomFrom } from "./random.ts";
 import { Subscriber } from "./subscriber.ts";
 
 export interface CampaignOptions {
-  /** How often the server is killed under load. */
+  /** How often the server is ended under load: nearly always killed, seldom stopped. */
   readonly rounds: number;
   readonly seed: number;
   /** More arguments of the server. */
@@ -24,6 +24,8 @@ export interface CampaignOptions {
 
 export interface CampaignReport {
   readonly rounds: number;
+  /** How many rounds ended with an orderly stop instead of a kill. */
+  readonly stops: number;
   /** Kills in the middle of a start, on top of those of the rounds. */
   readonly killedStarts: number;
   readonly acknowledged: number;
@@ -75,6 +77,7 @@ class Campaign {
   #server: ServerProcess | undefined;
   #data = "";
   #rounds = 0;
+  #stops = 0;
   #killedStarts = 0;
 
   constructor(options: CampaignOptions) {
@@ -129,6 +132,7 @@ class Campaign {
     const { violations, acknowledgedCount, arrivedCount, repetitions } = this.#ledger;
     return {
       rounds: this.#rounds,
+      stops: this.#stops,
       killedStarts: this.#killedStarts,
       acknowledged: acknowledgedCount,
       arrived: arrivedCount,
@@ -175,6 +179,7 @@ class Campaign {
   async #end(server: ServerProcess): Promise<void> {
     const way = this.#random();
     if (way < 0.1) {
+      this.#stops++;
       await server.stop();
     } else {
       if (way < 0.3) await this.#suspend(server);

@@ -24,16 +24,11 @@ function progress(latest: CampaignReport): void {
   if (latest.rounds % 10 === 0) console.log(summary(latest));
 }
 
-function summary({
-  rounds,
-  killedStarts,
-  acknowledged,
-  arrived,
-  repetitions,
-  violations,
-}: CampaignReport): string {
+function summary(report: CampaignReport): string {
+  const { rounds, stops, killedStarts, acknowledged, arrived, repetitions, violations } = report;
   return (
-    `${rounds} ends under load, ${killedStarts} in a start: ${acknowledged} messages acknowledged, ` +
-    `${arrived} arrived, ${repetitions} of them repetitions; ${violations.length} violations`
+    `${rounds - stops} kills and ${stops} stops under load, ${killedStarts} kills in a start: ` +
+    `${acknowledged} messages acknowledged, ${arrived} arrived, ${repetitions} of them repetitions; ` +
+    `${violations.length} violations`
   );
 }

@@ -221,6 +221,6 @@ function numberOf({ payload }: Publish): number {
 
 /** Resident bytes of this process, after a collection where it was started with --expose-gc. */
 export function residentBytes(): number {
-  if (globalThis.gc !== undefined) void globalThis.gc();
+  globalThis.gc?.();
   return process.memoryUsage().rss;
 }

@@ -150,10 +150,11 @@ export function readPublish(reader: Reader, flags: number, version: ProtocolVers
   const qos = qosOf(flags);
   const packetId = qos === 0 ? 0 : reader.packetId();
   const publish = new Publish(topicName, qos, (flags & 1) !== 0, reader.bytes, reader.position, reader.end);
-  // Under 3.1, DUP may stand at QoS 0, where it says nothing.
-  publish.dup = flags > 7 && qos !== 0;
+  // Under 3.1, DUP may stand at QoS 0, where it says nothing; 3.1.1 [MQTT-3.3.1-2] forbids to hand it on.
+  const isDup = flags > 7;
+  publish.dup = isDup && qos !== 0;
   publish.packetId = packetId;
-  publish.frameStart = reader.frameStart;
+  publish.frameStart = isDup && qos === 0 ? -1 : reader.frameStart;
   if (version === 5) {
     identifiers.length = 0;
     readMessageProperties(reader, PacketType.PUBLISH, publish, readOwnProperty);

@@ -53,6 +53,8 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
   #isLive = false;
   #resendPage: Block[] = [];
   #resendLog: Log | undefined;
+  /** The index that the page was read for; it says nothing of those before it. */
+  #resendFrom = 0;
   /** The delivery that is to be resent next and whose message is being read. */
   #held: Delivery<Place> | undefined;
 
@@ -116,7 +118,7 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
     this.stretches.set(stretch.stretchId, stretch);
     if (stretch.cursor !== undefined) this.backlog.add(stretch.cursor);
     this.#isLive = false;
-    this.context.pumps.add(this);
+    if (this.outlet !== undefined) this.context.pumps.add(this);
   }
 
   /** The subscription of a stretch ended. It goes when everything before that was read and acknowledged. */
@@ -458,7 +460,8 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
     const log = cursor.log;
     const recent = log.recent(index);
     if (recent !== undefined) return recent;
-    if (this.#resendLog === log) {
+    // What came through a shared group may stand in the same log as the session's own, in another order.
+    if (this.#resendLog === log && index >= this.#resendFrom) {
       const block = this.#resendPage.find((candidate) => candidate.endIndex > index);
       if (block !== undefined) return block.firstIndex <= index ? block.entry(index) : undefined;
     }
@@ -467,6 +470,7 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
         // An empty end says: nothing at or behind this index, so that the search ends.
         this.#resendPage = page.length > 0 ? page : [Block.begin(log.logId, index + 1, 0)];
         this.#resendLog = log;
+        this.#resendFrom = index;
         this.context.pumps.add(this);
       },
       (error: unknown) => this.context.logs.readFailed(error),

@@ -176,7 +176,8 @@ export class SharedGroup implements CursorOwner, Pumpable, StretchGroup, Stored 
   #offerClean(message: Message, batch: number): void {
     const member = this.#nextMember(true) ?? this.#nextMember(false);
     if (member === undefined) {
-      this.#returnedMessages.push(message.own());
+      // Members that are away without a log have QoS 0: nothing is kept for them.
+      this.#context.counters.droppedQoS0++;
       return;
     }
     const retain = member.subscription.retainAsPublished && message.retain;
@@ -219,7 +220,9 @@ export class SharedGroup implements CursorOwner, Pumpable, StretchGroup, Stored 
   pump(): void {
     while (this.#returnedMessages.length > 0 && this.#members.some(isConnected)) {
       const message = this.#returnedMessages.shift();
-      if (message !== undefined) this.#offerClean(message, 0);
+      if (message === undefined) continue;
+      if (message.expiresAtMs > this.#context.turn.nowMs) this.#offerClean(message, 0);
+      else this.#context.counters.expired++;
     }
     const cursor = this.cursor;
     if (cursor === undefined) return;

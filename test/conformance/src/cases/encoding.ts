@@ -28,6 +28,8 @@ export const encodingCases: readonly Case[] = [
       await forEach(
         rows,
         async (first) => {
+          // DUP at QoS 0 has its own case.
+          if (first === 0x38 || first === 0x39) return;
           const client = await t.connect();
           const body = bodies[first >> 4] ?? hex("");
           client.send(Uint8Array.of(first, body.length), body);
@@ -163,11 +165,13 @@ export const encodingCases: readonly Case[] = [
 
 export const disconnectCases: readonly Case[] = [
   {
+    // These bind the client; that the server closes, too, is a SHOULD.
     ids: ["3.1.1 [MQTT-3.14.4-1]", "3.1.1 [MQTT-3.14.4-2]", "5.0 [MQTT-3.14.4-1]", "5.0 [MQTT-3.14.4-2]"],
     versions: VERSIONS,
     title:
-      "after DISCONNECT the broker processes and sends nothing more, and closes although the client does not",
+      "beyond the standard: after a client's DISCONNECT nothing is processed or sent, and the broker closes",
     hardCase: "properties/10",
+    contract: true,
     async run(t) {
       const watcher = await t.subscriber(t.topic(), 1);
       const client = await t.connect();

@@ -182,8 +182,8 @@ export const propertyCases: readonly Case[] = [
         await client.closes([0x81, 0x82, 0x90]);
       });
       const topic = t.topic("will");
-      await t.refused({ properties: { userProperties: [[bad[0] ?? "", "x"]] } }, [0x81]);
-      await t.refused({ will: { topic, properties: { contentType: bad[0] ?? "" } } }, [0x81]);
+      await t.refused({ properties: { userProperties: [[bad[0] ?? "", "x"]] } }, [0x81, 0x82]);
+      await t.refused({ will: { topic, properties: { contentType: bad[0] ?? "" } } }, [0x81, 0x82]);
     },
   },
 ];
@@ -258,12 +258,12 @@ export const propertyErrorCases: readonly Case[] = [
           .filter((row) => place !== "PUBLISH" || row.name !== "subscriptionIdentifiers")
           .map((row) => [`${row.name} twice in ${place}`, { place, row }] as const),
       );
-      await forEach(rows, ({ place, row }) => refusedProperties(t, place, doubled(row), [0x82]), 8);
+      await forEach(rows, ({ place, row }) => refusedProperties(t, place, doubled(row), [0x81, 0x82]), 8);
     },
   },
   {
     ids: ["5.0 [MQTT-4.13.1-1]", "5.0 [MQTT-3.1.4-1]"],
-    title: "properties out of their range are Protocol Errors",
+    title: "properties out of their range, and an empty topic without an alias, close the connection",
     hardCase: "unnumbered/1",
     async run(t) {
       const bad: readonly (readonly [PropertyPlace, Properties])[] = [
@@ -278,11 +278,11 @@ export const propertyErrorCases: readonly Case[] = [
         ([place, properties]) => [`${place} ${JSON.stringify(properties)}`, { place, properties }] as const,
       );
       await forEach(rows, ({ place, properties }) =>
-        refusedProperties(t, place, propertyBytes(properties), [0x82]),
+        refusedProperties(t, place, propertyBytes(properties), [0x81, 0x82]),
       );
       const client = await t.connect();
       client.publishOnly({ topic: "" });
-      await client.closes([0x82]);
+      await client.closes([0x81, 0x82, 0x90]);
     },
   },
   {

@@ -1,6 +1,6 @@
 // QoS 1 and 2 from the broker to the client: first transmission, resending on resume, identifiers, refusals by the
 // subscriber. Sections 4.3, 4.4 and 2.2.1 (2.3.1 in 3.1.1).
-import { ack, publish } from "../build.ts";
+import { publish } from "../build.ts";
 import { type Case, NUMBERED, VERSIONS } from "../case.ts";
 import type { Client } from "../client.ts";
 import { equal, truthy } from "../check.ts";
@@ -245,7 +245,7 @@ export const qosOutCases: readonly Case[] = [
         const { packetId } = await subscriber.delivery({ qos });
         subscriber.ack(wrong, packetId);
         const back = await resume(t, subscriber);
-        await back.receive({ payload: "kept", packetId, dup: true });
+        await back.receive({ payload: "kept", packetId });
       }
     },
   },
@@ -344,6 +344,8 @@ export const qosOutCases: readonly Case[] = [
         for (let index = sent; index < sent + 20; index += 1)
           await publisher.publish(t.topic(), String(index), { qos: 1 });
         for (let taken = 0; taken < 10; taken += 1) expected = await takeInOrder(current, expected);
+        // The broker has read the acknowledgements before the connection is gone.
+        await current.ping();
         current = await resume(t, current);
       }
       while (expected < total) expected = await takeInOrder(current, expected);
@@ -391,13 +393,12 @@ async function exchange(
     publish(publisher.version, { topic, qos: 1, packetId: index + 1 }),
   );
   publisher.send(...publishes);
-  const acks: Uint8Array[] = [];
   for (let index = 0; index < window; index += 1) {
     const { packetId } = await subscriber.delivery();
     truthy(!taken.includes(packetId), `identifier ${packetId} was given twice`);
-    acks.push(ack("PUBACK", packetId));
+    // At once: a broker may have fewer messages under way than our window has.
+    subscriber.ack("PUBACK", packetId);
   }
-  subscriber.send(...acks);
   for (let index = 1; index <= window; index += 1) await publisher.ackOf("PUBACK", index);
 }
 

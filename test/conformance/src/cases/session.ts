@@ -2,7 +2,7 @@
 // 5.0 sections 3.1.2.4, 3.1.2.11.2, 3.14.2.2.2 and 4.1.
 import type { Version } from "../build.ts";
 import { type Case, VERSIONS } from "../case.ts";
-import { equal, forEach, truthy } from "../check.ts";
+import { code, equal, forEach, truthy } from "../check.ts";
 import type { Trial } from "../trial.ts";
 
 /** Session Present for a Client that returns after `ms` with Clean Start 0. */
@@ -204,8 +204,20 @@ export const sessionCases: readonly Case[] = [
     },
   },
   {
+    ids: ["5.0 [MQTT-3.1.4-3]"],
+    title: "a second connection with the same ClientID ends the first with DISCONNECT 0x8E",
+    hardCase: "session/2",
+    async run(t) {
+      const first = await t.connect();
+      await t.connect({ clientId: first.clientId });
+      const { reasonCode } = await first.take("DISCONNECT");
+      equal(code(reasonCode), code(0x8e), "Reason Code of DISCONNECT");
+      await first.closes();
+    },
+  },
+  {
     ids: ["5.0 [MQTT-3.1.4-3]", "5.0 [MQTT-3.1.2-8]", "5.0 [MQTT-3.1.3-9]"],
-    title: "takeover: 0x8E to the first; its Will is published unless it is delayed and the session goes on",
+    title: "takeover closes the first; its Will is published unless it is delayed and the session goes on",
     hardCase: "session/2",
     seconds: 5,
     async run(t) {
@@ -298,9 +310,7 @@ async function takeOver(
   const will = { topic, properties: { willDelayInterval: delay } };
   const first = await t.connect({ properties: { sessionExpiryInterval: expiry }, will });
   await t.connect({ clientId: first.clientId, cleanStart, properties: { sessionExpiryInterval: expiry } });
-  const disconnected = await first.take("DISCONNECT");
-  equal(disconnected.reasonCode, 0x8e, "Reason Code of DISCONNECT");
-  await first.closes();
+  await first.closes([0x8e]);
   if (delay === 0 || expiry === 0 || cleanStart) await watcher.receive({ topic }, 2000);
   else await t.delay(4000);
   await watcher.silence("no further Will");

@@ -1,5 +1,5 @@
 // A broker of heirloom with the configuration of a case, as a process of its own so that it can be killed.
-//   node server.mjs '<BrokerConfig and port, wsPort, data as JSON>'
+//   node heirloom-server.mjs '<BrokerConfig and port, wsPort, data as JSON>'
 import { setTimeout as sleep } from "node:timers/promises";
 import { createBroker } from "heirloom";
 
@@ -79,4 +79,3 @@ const broker = await createBroker({
   hooks: hooks(),
 });
 process.on("SIGTERM", () => void broker.stop().then(() => process.exit(0)));
-process.send?.("listening");

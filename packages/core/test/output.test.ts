@@ -1,0 +1,108 @@
+// Bytes leave a connection in the order in which they were written, none before the batch that they wait for.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Output } from "@heirloom/core/internal";
+import { MemoryTransport } from "@heirloom/core/testing";
+import fc from "fast-check";
+
+function make(): { output: Output; transport: MemoryTransport; arrived: number[] } {
+  const arrived: number[] = [];
+  return {
+    output: new Output(),
+    transport: new MemoryTransport("x", (bytes) => arrived.push(...bytes)),
+    arrived,
+  };
+}
+
+test("sends at once what waits for nothing, and the rest batch by batch", () => {
+  const { output, transport, arrived } = make();
+  output.writer.u8(1);
+  output.waitFor(7, 5);
+  output.writer.u8(2);
+  output.waitFor(8, 5);
+  output.writer.u8(3);
+  assert.equal(output.sendTo(transport, 6), 1);
+  assert.deepEqual([arrived, output.isWaiting, output.length], [[1], true, 2]);
+  assert.equal(output.sendTo(transport, 6), 0);
+  output.sendTo(transport, 7);
+  assert.deepEqual(arrived, [1, 2]);
+  output.sendTo(transport, 8);
+  assert.deepEqual([arrived, output.isWaiting], [[1, 2, 3], false]);
+});
+
+test("a batch that is on disk already, or that is waited for anyway, makes nothing wait longer", () => {
+  const { output, transport, arrived } = make();
+  output.waitFor(5, 5);
+  output.writer.u8(1);
+  output.waitFor(9, 5);
+  output.waitFor(8, 5);
+  output.writer.u8(2);
+  output.sendTo(transport, 8);
+  assert.deepEqual(arrived, [1]);
+  output.sendTo(transport, 9);
+  assert.deepEqual(arrived, [1, 2]);
+});
+
+test("packets that go on as they came keep their place among those that were written", () => {
+  const { output, transport, arrived } = make();
+  const chunk = Uint8Array.of(10, 11, 12, 13, 14, 15);
+  output.forward(chunk, 0, 2);
+  output.forward(chunk, 2, 3);
+  output.writer.u8(1);
+  output.forward(chunk, 4, 5);
+  output.waitFor(3, 0);
+  output.forward(chunk, 5, 6);
+  assert.equal(output.length, 6);
+  output.sendTo(transport, 0);
+  chunk.fill(0);
+  output.sendTo(transport, 3);
+  assert.deepEqual(arrived, [10, 11, 12, 1, 14, 15]);
+});
+
+test("forgets everything when it is cleared", () => {
+  const { output, transport, arrived } = make();
+  output.writer.u8(1);
+  output.waitFor(3, 0);
+  output.forward(Uint8Array.of(2), 0, 1);
+  output.clear();
+  assert.deepEqual([output.length, output.isWaiting], [0, false]);
+  output.sendTo(transport, 9);
+  assert.deepEqual(arrived, []);
+});
+
+test("agrees with a queue of single bytes under any mix of writing, waiting, forwarding and sending", () => {
+  const step = fc.oneof(
+    fc.record({ kind: fc.constant("write" as const), count: fc.nat(80) }),
+    fc.record({ kind: fc.constant("forward" as const), count: fc.integer({ min: 1, max: 50 }) }),
+    fc.record({ kind: fc.constant("wait" as const), count: fc.nat(3) }),
+    fc.record({ kind: fc.constant("send" as const), count: fc.nat(2) }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const { output, transport, arrived } = make();
+      const model: { byte: number; batch: number }[] = [];
+      const sent: number[] = [];
+      let byte = 0;
+      let durable = 0;
+      let waitsFor = 0;
+      for (const { kind, count } of steps) {
+        if (kind === "wait") {
+          output.waitFor(durable + count, durable);
+          waitsFor = Math.max(waitsFor, durable + count);
+        } else if (kind === "send") {
+          durable += count;
+          output.sendTo(transport, durable);
+          while (model[0] !== undefined && model[0].batch <= durable) sent.push(model.shift()?.byte ?? -1);
+          assert.deepEqual(arrived, sent);
+          assert.equal(output.length, model.length);
+        } else {
+          const bytes = Uint8Array.from({ length: count }, () => byte++ & 0xff);
+          for (const value of bytes) model.push({ byte: value, batch: waitsFor });
+          if (kind === "forward") output.forward(bytes, 0, count);
+          else for (const value of bytes) output.writer.u8(value);
+        }
+      }
+    }),
+  );
+});
