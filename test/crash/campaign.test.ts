@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { removeDirectory } from "#interop/directory";
+import { unlessBadDisk } from "./src/bad-disk.ts";
 import { runCampaign } from "./src/campaign.ts";
 
 test("nothing that was acknowledged is lost, doubled or out of order when the server is killed under load", async () => {
@@ -12,6 +13,16 @@ test("nothing that was acknowledged is lost, doubled or out of order when the se
   assert.ok(report.acknowledged > 100);
   assert.ok(report.arrived > report.acknowledged);
 });
+
+test(
+  "the same with a slow disk, where a kill takes more of what is under way",
+  { skip: unlessBadDisk() },
+  async () => {
+    const report = await runCampaign({ rounds: 4, seed: 2, slowDiskMs: 5 });
+    assert.deepEqual(report.violations, []);
+    assert.ok(report.acknowledged > 50);
+  },
+);
 
 test("the judge sees it when a server forgets", async () => {
   const report = await runCampaign({ rounds: 2, seed: 1, serverArgs: ["--store", "memory"] });

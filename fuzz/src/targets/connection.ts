@@ -18,7 +18,8 @@ const IN_TURNS = 2;
 const STUCK = 4;
 const TIME_PASSES = 8;
 const DROPPED = 16;
-const FLOODED = 32;
+/** Both bits, and only for who takes nothing: it is dear. */
+const FLOODED = 32 | 128 | STUCK;
 const BROKER_STOPS = 64;
 
 /** Small, so that a short input reaches them. */
@@ -87,7 +88,7 @@ async function play(input: Uint8Array): Promise<void> {
   const peer = await setUp(memory, scene, witness);
   peer.isStuck = (how & STUCK) !== 0;
   await attack(memory, peer, input.subarray(2), how);
-  if ((how & FLOODED) !== 0) await flood(memory, peer, witness);
+  if ((how & FLOODED) === FLOODED) await flood(memory, peer, witness);
   if ((how & TIME_PASSES) !== 0) await memory.advance(3);
   await finish(memory, peer, how);
   await askWitness(memory, witness);
@@ -113,6 +114,7 @@ async function setUp(memory: MemoryBroker, scene: Scene, witness: Peer): Promise
   if (scene.said.length > 0) await memory.settle();
   for (const bytes of scene.delivered) witness.send(bytes);
   if (scene.delivered.length > 0) await memory.settle();
+  holds(!peer.isEnded && !witness.isEnded, () => `the scene "${scene.name}" is refused`);
   return peer;
 }
 

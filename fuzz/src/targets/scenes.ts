@@ -19,7 +19,7 @@ const CONNECT_3_1_1 = bytesOf(`10 0f 0004"MQTT" 04 02 003c 0003"dev"`);
 const RESUME_3_1_1 = bytesOf(`10 0f 0004"MQTT" 04 00 003c 0003"dev"`);
 /** With a will of QoS 1, retained, with a delay; aliases; a small Maximum Packet Size; no reasons wanted. */
 const CONNECT_5 = bytesOf(
-  `10 30 0004"MQTT" 05 2e 003c 0c 1700 220002 2700000100 210004 0003"dev" 05 1800000001 0006"w/ill/" 0003"bye"`,
+  `10 30 0004"MQTT" 05 2e 003c 0d 1700 220002 2700000100 210004 0003"dev" 05 1800000001 0006"w/ill/" 0003"bye"`,
 );
 const RESUME_5 = bytesOf(`10 18 0004"MQTT" 05 00 003c 08 1100000e10 210002 0003"dev"`);
 const CONNECT_AUTH = bytesOf(`10 14 0004"MQTT" 05 02 0000 04 150001"m" 0003"dev"`);

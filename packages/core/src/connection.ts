@@ -185,9 +185,11 @@ export class Connection implements Outlet, Flushable {
   }
 
   #refuseBytes(error: PacketError): void {
+    const isUnsupported = error instanceof UnsupportedProtocolError;
     if (this.state === "connected") {
-      this.fail(error.reasonCode, error.message);
-    } else if (error instanceof UnsupportedProtocolError) {
+      // A second CONNECT, whatever it says: DISCONNECT knows no 0x84. 5.0 [MQTT-3.1.0-2].
+      this.fail(isUnsupported ? ReasonCode.PROTOCOL_ERROR : error.reasonCode, error.message);
+    } else if (isUnsupported && this.state === "new") {
       // 3.1.1 [MQTT-3.1.2-2]: a form that clients of all versions can read.
       this.output.writer.append(UNACCEPTABLE_PROTOCOL_VERSION, 0, UNACCEPTABLE_PROTOCOL_VERSION.length);
       this.#end("abnormal", error.reasonCode, error.message);

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PacketType } from "@heirloom/codec";
+import type { AuthExchange } from "@heirloom/core";
 import { MemoryBroker } from "@heirloom/core/testing";
 import { clean, lasting, publishAll } from "./support.ts";
 
@@ -31,6 +32,25 @@ test("closes with 0x82 when a second CONNECT arrives, and publishes the will - 5
   assert.deepEqual(await client.connect(), ["DISCONNECT 0x82"]);
   assert.equal(client.isClosed, true);
   assert.deepEqual(watcher.words(), ['PUBLISH will qos=0 "gone"']);
+});
+
+test("closes with 0x82 when a second CONNECT is of an unknown protocol - 5.0 [MQTT-3.1.0-2]", async () => {
+  const broker = await MemoryBroker.start();
+  const client = await clean(broker, "c");
+  client.sendBytes(Uint8Array.of(0x10, 12, 0, 4, 0x4d, 0x51, 0x54, 0x54, 6, 2, 0, 0, 0, 0));
+  await broker.settle();
+  assert.deepEqual([client.words(), client.isClosed], [["DISCONNECT 0x82"], true]);
+});
+
+test("sends no CONNACK of 3.1.1 to a 5.0 client that says a second CONNECT while it is authenticated", async () => {
+  const asking: AuthExchange = { step: () => ({ outcome: "continue" }) };
+  const authMethods = new Map([["m", { start: () => asking }]]);
+  const broker = await MemoryBroker.start({ hooks: { authMethods } });
+  const client = broker.client("c");
+  assert.deepEqual(await client.connect({ properties: { authenticationMethod: "m" } }), ["AUTH 0x18"]);
+  client.sendBytes(Uint8Array.of(0x10, 12, 0, 4, 0x4d, 0x51, 0x54, 0x54, 6, 2, 0, 0, 0, 0));
+  await broker.settle();
+  assert.deepEqual([client.words(), client.isClosed], [[], true]);
 });
 
 test("closes without a word when a second CONNECT of 3.1.1 arrives - 3.1.1 [MQTT-3.1.0-2]", async () => {

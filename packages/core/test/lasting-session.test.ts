@@ -417,3 +417,20 @@ test("a lasting session's queue is what the counters say: acknowledged = deliver
   const { acknowledged, delivered, expired, discardedWithSession } = broker.counters;
   assert.deepEqual([acknowledged, delivered, expired, discardedWithSession], [4, 1, 1, 2]);
 });
+
+test("a delivery hook that never answers holds up one connection, not the session", async () => {
+  let asked = 0;
+  const broker = await MemoryBroker.start({
+    hooks: { deliver: () => (asked++ === 0 ? new Promise<boolean>(() => undefined) : true) },
+  });
+  const sub = await lasting(broker, "sub");
+  await sub.subscribe("t");
+  const pub = await clean(broker, "pub");
+  await publishAll(pub, "t", 1, ["x"]);
+  assert.deepEqual(sub.words(), []);
+  await sub.drop();
+  assert.deepEqual((await resume(broker, "sub")).words, [
+    "CONNACK 0x00 present=1",
+    'PUBLISH 1 t qos=1 dup=0 "x"',
+  ]);
+});

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MemoryBroker } from "@heirloom/core/testing";
-import { clean, lasting, publishAll, resume } from "./support.ts";
+import { clean, lasting, resume } from "./support.ts";
 
 test("is sent at the lower QoS with RETAIN 1, exact and wildcard - 5.0 [MQTT-3.8.4-8], [MQTT-3.3.1-9], 3.1.1 [MQTT-3.3.1-8]", async () => {
   const broker = await MemoryBroker.start();

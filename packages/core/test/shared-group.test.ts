@@ -234,3 +234,56 @@ test("a QoS 2 message is given to nobody before the publisher's packet identifie
   assert.deepEqual(pub.words(), ["PUBREC 1"]);
   assert.deepEqual(member.words(), ['PUBLISH 1 t qos=2 dup=0 "x"']);
 });
+
+test("what a clean member had in flight and what waited for it goes on to another in the same order", async () => {
+  const broker = await MemoryBroker.start();
+  const first = await clean(broker, "first", { properties: { receiveMaximum: 1 } });
+  await first.subscribe("$share/g/t");
+  const pub = await clean(broker, "pub");
+  await publishAll(pub, "t", 1, ["1", "2", "3"]);
+  const second = await clean(broker, "second");
+  await second.subscribe("$share/g/t");
+  await first.drop();
+  assert.deepEqual(second.words(), [
+    'PUBLISH 1 t qos=1 dup=0 "1"',
+    'PUBLISH 2 t qos=1 dup=0 "2"',
+    'PUBLISH 3 t qos=1 dup=0 "3"',
+  ]);
+  assert.equal(broker.counters.discardedWithSession, 0);
+});
+
+test("what a lasting member takes over from clean ones is kept for it over a restart", async () => {
+  const broker = await MemoryBroker.start();
+  const first = await clean(broker, "first");
+  await first.subscribe("$share/g/t");
+  const pub = await clean(broker, "pub");
+  await publishAll(pub, "t", 1, ["1", "2"]);
+  const second = await lasting(broker, "second", { properties: { receiveMaximum: 1 } });
+  await second.subscribe({ topicFilter: "$share/g/t", qos: 1 }, 4);
+  await first.drop();
+  assert.deepEqual(second.words(), ['PUBLISH 1 t qos=1 dup=0 "1" ids=4']);
+  await broker.restart();
+  assert.deepEqual((await resume(broker, "second")).words, [
+    "CONNACK 0x00 present=1",
+    'PUBLISH 1 t qos=1 dup=1 "1" ids=4',
+    'PUBLISH 2 t qos=1 dup=0 "2" ids=4',
+  ]);
+});
+
+test("members that are behind are fed from the group's log in order, over blocks that are on disk only", async () => {
+  const broker = await MemoryBroker.start({ limits: { logCacheBytes: 0 } });
+  const member = await lasting(broker, "member", { properties: { receiveMaximum: 2 } });
+  await member.subscribe("$share/g/t");
+  const pub = await clean(broker, "pub");
+  const payloads = Array.from({ length: 20 }, (_, index) => `${index}`);
+  await publishAll(pub, "t", 1, payloads);
+  const got: string[] = [];
+  for (let words = member.words(); words.length > 0; words = member.words()) {
+    for (const line of words) {
+      got.push(/"(\d+)"/.exec(line)?.[1] ?? "");
+      member.send({ type: 4, packetId: Number(line.split(" ")[1]), reasonCode: 0 });
+    }
+    await broker.settle();
+  }
+  assert.deepEqual(got, payloads);
+});

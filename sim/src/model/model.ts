@@ -186,6 +186,8 @@ export class Model implements Surroundings {
         connection.disconnect === undefined &&
         untilMs + SLACK_MS < Math.min(nextConnectMs, this.nowMs) &&
         this.stalledMs < fromMs &&
+        // By the policy "refuse" a full queue refuses wills too.
+        !this.isQueueLimited &&
         this.#isDurable(connection, fromMs);
       message.firstSentMs = fromMs;
       if (mustBe) message.acceptedMs = untilMs + SLACK_MS;

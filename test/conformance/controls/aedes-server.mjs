@@ -7,19 +7,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 
 const { port, wsPort, ...config } = JSON.parse(process.argv[2] ?? "{}");
-const { resolve } = createRequire(new URL("../../../bench/package.json", import.meta.url));
-const { Aedes } = await import(pathToFileURL(resolve("aedes")).href);
-const { WebSocketServer, createWebSocketStream } = await import(pathToFileURL(resolve("ws")).href);
+const require = createRequire(new URL("../../../bench/package.json", import.meta.url));
+const { Aedes } = await import(pathToFileURL(require.resolve("aedes")).href);
+const { WebSocketServer, createWebSocketStream } = require("ws");
 
-const isDenied = (topic) => (config.deniedTopics || config.slowTopics) && topic.startsWith("denied/");
+const isBelowDenied = (topic) => topic.startsWith("denied/");
 
 async function authorizePublish(_client, { topic }, done) {
   if (config.slowTopics && topic.startsWith("slow/")) await sleep(30);
-  done(isDenied(topic) ? new Error("denied") : null);
+  done(config.deniedTopics && isBelowDenied(topic) ? new Error("denied") : null);
 }
 
 function authorizeSubscribe(_client, subscription, done) {
-  done(null, isDenied(subscription.topic) ? null : subscription);
+  done(null, config.deniedFilters && isBelowDenied(subscription.topic) ? null : subscription);
 }
 
 function authenticate(_client, username, password, done) {

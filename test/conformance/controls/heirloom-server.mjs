@@ -9,6 +9,7 @@ const text = (bytes) => Buffer.from(bytes ?? []).toString();
 /** What of the configuration is not one of the broker's limits. */
 const NO_LIMITS = [
   "deniedTopics",
+  "deniedFilters",
   "slowTopics",
   "passwords",
   "enhancedAuthentication",
@@ -28,9 +29,8 @@ function denied(topic) {
     : undefined;
 }
 
-async function slowly(message) {
-  if (message.topicName.startsWith("slow/")) await sleep(30);
-  return denied(message.topicName);
+async function slowly({ topicName }) {
+  if (topicName.startsWith("slow/")) await sleep(30);
 }
 
 function checkPassword({ username, password }) {
@@ -59,9 +59,7 @@ function hooks() {
       : config.deniedTopics
         ? { publish: ({ topicName }) => denied(topicName) }
         : {}),
-    ...(config.deniedTopics || config.slowTopics
-      ? { subscribe: ({ topicFilter }) => denied(topicFilter) }
-      : {}),
+    ...(config.deniedFilters ? { subscribe: ({ topicFilter }) => denied(topicFilter) } : {}),
     ...(config.enhancedAuthentication
       ? { authMethods: new Map([["TEST-ECHO", { start: echoExchange }]]) }
       : {}),

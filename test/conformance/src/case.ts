@@ -30,9 +30,11 @@ export interface BrokerConfig {
   readonly sessionExpiryMaximum?: number;
   /** Every CONNECT is refused with 0x9C or 0x9D and this reference. */
   readonly serverReference?: string;
-  /** PUBLISH to and SUBSCRIBE on topics below "denied/" are refused with 0x87. */
+  /** PUBLISH to topics below "denied/" is refused with 0x87. */
   readonly deniedTopics?: boolean;
-  /** As `deniedTopics`, and a PUBLISH below "slow/" is allowed, but only after some milliseconds. */
+  /** SUBSCRIBE on filters below "denied/" is refused with 0x87. */
+  readonly deniedFilters?: boolean;
+  /** A PUBLISH below "slow/" is allowed, but only after some milliseconds. */
   readonly slowTopics?: boolean;
   /** Only user "alice" with password "secret" may connect; others are refused with 0x86 (3.1.1: 4 or 5). */
   readonly passwords?: boolean;

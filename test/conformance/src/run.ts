@@ -19,6 +19,8 @@ export interface Result {
   readonly id: readonly string[];
   readonly title: string;
   readonly version: Version;
+  /** Whether it goes beyond the standard. */
+  readonly contract: boolean;
   readonly status: "pass" | "fail" | "skip";
   /** What was seen and expected, or why it was skipped; empty after a pass. */
   readonly reason: string;
@@ -174,7 +176,8 @@ async function runJob(
 
 function resultOf({ one, version }: Job, status: Result["status"], reason: string, ms: number): Result {
   const id = one.ids.filter((id) => id.startsWith(`${version} `) || id === version);
-  return { id: id.length > 0 ? id : one.ids, title: one.title, version, status, reason, ms };
+  const contract = one.contract === true;
+  return { id: id.length > 0 ? id : one.ids, title: one.title, version, contract, status, reason, ms };
 }
 
 async function withDeadline(running: Promise<void>): Promise<void> {

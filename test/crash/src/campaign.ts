@@ -1,10 +1,12 @@
 // A crash run: clients under load, the real server killed at random moments and started again on the same data, and at the
 // end everything read and judged.
 
+import { join } from "node:path";
 import { PacketType, type ProtocolVersion, type QoS } from "@heirloom/codec";
 import { newDirectory, removeDirectory } from "#interop/directory";
-import { ServerProcess } from "#interop/server";
+import { type ServerOptions, ServerProcess } from "#interop/server";
 import { WireClient } from "#interop/wire-client";
+import { buildBadDisk } from "./bad-disk.ts";
 import { textOf } from "./drain.ts";
 import { Ledger } from "./ledger.ts";
 import { Mortal } from "./mortal.ts";
@@ -18,6 +20,8 @@ export interface CampaignOptions {
   readonly seed: number;
   /** More arguments of the server. */
   readonly serverArgs?: readonly string[];
+  /** Every write to disk comes so many milliseconds late: more of what is under way is lost with a kill. Default 0. */
+  readonly slowDiskMs?: number;
   /** Called after each round. */
   readonly progress?: (report: CampaignReport) => void;
 }
@@ -75,7 +79,8 @@ class Campaign {
   readonly #absent: Subscriber;
   readonly #mortal: Mortal;
   #server: ServerProcess | undefined;
-  #data = "";
+  #directory = "";
+  #serverOptions: ServerOptions = {};
   #rounds = 0;
   #stops = 0;
   #killedStarts = 0;
@@ -108,8 +113,9 @@ class Campaign {
   }
 
   async run(): Promise<CampaignReport> {
-    this.#data = await newDirectory("crash");
+    this.#directory = await newDirectory("crash");
     try {
+      this.#serverOptions = await this.#makeServerOptions();
       await this.#prepare();
       while (this.#rounds < this.#options.rounds && this.#ledger.violations.length === 0) {
         await this.#round();
@@ -123,7 +129,7 @@ class Campaign {
       this.#ledger.violation(`${String(error)}; the server printed:\n${this.#server?.output ?? ""}`);
     } finally {
       await this.#server?.kill();
-      if (this.#ledger.violations.length === 0) await removeDirectory(this.#data);
+      if (this.#ledger.violations.length === 0) await removeDirectory(this.#directory);
     }
     return this.#report();
   }
@@ -138,7 +144,19 @@ class Campaign {
       arrived: arrivedCount,
       repetitions,
       violations,
-      ...(violations.length === 0 ? {} : { data: this.#data }),
+      ...(violations.length === 0 ? {} : { data: this.#directory }),
+    };
+  }
+
+  async #makeServerOptions(): Promise<ServerOptions> {
+    const { serverArgs: args = [], slowDiskMs = 0 } = this.#options;
+    const data = join(this.#directory, "data");
+    if (slowDiskMs === 0) return { data, args };
+    const library = await buildBadDisk(this.#directory);
+    return {
+      data,
+      args,
+      env: { LD_PRELOAD: library, HEIRLOOM_DISK: data, HEIRLOOM_SLOW_MS: String(slowDiskMs) },
     };
   }
 
@@ -156,7 +174,7 @@ class Campaign {
   }
 
   async #start(): Promise<ServerProcess> {
-    this.#server = await ServerProcess.start({ data: this.#data, args: this.#options.serverArgs ?? [] });
+    this.#server = await ServerProcess.start(this.#serverOptions);
     return this.#server;
   }
 
@@ -172,7 +190,7 @@ class Campaign {
   /** A start that is killed has to leave everything for the next one. */
   async #killedStart(): Promise<void> {
     this.#killedStarts++;
-    await ServerProcess.killStart({ data: this.#data }, this.#random() * KILLED_START_MS);
+    await ServerProcess.killStart(this.#serverOptions, this.#random() * KILLED_START_MS);
   }
 
   /** Mostly a kill at once; sometimes one with much unread in its sockets; sometimes an orderly stop. */

@@ -21,6 +21,13 @@ export interface ProgramEnd {
   readonly signal: NodeJS.Signals | null;
 }
 
+/** Those that run now. A test that is broken off leaves none behind. */
+const running = new Set<Program>();
+process.once("exit", () => {
+  for (const program of running) program.signal("SIGKILL");
+});
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
+
 /** A running program. Whoever starts one waits for its end or ends it. */
 export class Program {
   readonly pid: number;
@@ -42,13 +49,17 @@ export class Program {
       detached: true,
     });
     this.ended = new Promise((resolve) => {
-      this.#child.once("close", (code, signal) => resolve({ code, signal }));
+      this.#child.once("close", (code, signal) => {
+        running.delete(this);
+        resolve({ code, signal });
+      });
     });
     const { pid, stdout, stderr } = this.#child;
     // The reason comes as an event; all that matters is that it does not run.
     this.#child.on("error", () => undefined);
     if (pid === undefined || stdout === null || stderr === null) throw new Error(`cannot run ${program}`);
     this.pid = pid;
+    running.add(this);
     for (const stream of [stdout, stderr]) {
       stream.setEncoding("utf8").on("data", (text: string) => (this.output += text));
     }

@@ -139,10 +139,11 @@ export class SessionTable {
     this.#sessions.delete(session.clientId);
     counters.sessions = this.#sessions.size;
     let discarded = ownInFlight(session);
-    if (session instanceof CleanSession) session.endQueue();
-    else if (session instanceof LastingSession) discarded += session.backlog.waiting;
+    if (session instanceof LastingSession) discarded += session.backlog.waiting;
     counters.discardedWithSession += discarded;
     this.#subscriptions.ended(session);
+    // What was in flight went back to shared groups first, then what waited behind it.
+    if (session instanceof CleanSession) session.endQueue();
     if (session instanceof LastingSession) {
       session.end();
       observer.event("sessionEnded", { clientId: session.clientId, reason, discarded });

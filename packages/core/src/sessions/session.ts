@@ -79,6 +79,7 @@ export abstract class Session implements Pumpable, Subscriber {
   /** The connection is gone. */
   disconnect(): void {
     this.outlet = undefined;
+    this.#isHookPending = false;
     this.sender.disconnect();
     for (const replay of this.replays) replay.close();
     this.replays.length = 0;
@@ -201,6 +202,8 @@ export abstract class Session implements Pumpable, Subscriber {
     }
     this.#isHookPending = true;
     const finish = (result: Message | boolean | undefined | void): void => {
+      // The session has another connection by now, or none, and asks again there.
+      if (this.outlet !== outlet) return;
       this.#isHookPending = false;
       answered(result);
       this.context.pumps.add(this);

@@ -51,7 +51,8 @@ export class BatchWords {
   }
 
   #subscription(key: string, value: Uint8Array | undefined): string {
-    const what = `${this.#client(key)} subscription ${this.#subscriptions.get(key) || "(own)"}`;
+    const topicFilter = this.#subscriptions.get(key) ?? "";
+    const what = `${this.#client(key)} subscription ${topicFilter === "" ? "(own)" : topicFilter}`;
     if (value === undefined) return `${what} gone`;
     const { cursor, isOpen } = readStretch(value);
     return isOpen || cursor?.end === Infinity ? what : `${what} ended`;

@@ -139,7 +139,7 @@ export class MemoryBroker {
   }
 
   /** What the observer was told of one kind. */
-  eventsOf<Name extends BrokerEventName>(name: Name): SeenEvent["event"][] {
+  eventsOf(name: BrokerEventName): SeenEvent["event"][] {
     return this.events.filter((seen) => seen.name === name).map(({ event }) => event);
   }
 

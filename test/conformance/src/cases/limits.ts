@@ -122,7 +122,7 @@ export const limitCases: readonly Case[] = [
     async run(t) {
       const client = await t.connect({ keepAlive: 1 });
       oneOf(client.connack.properties.serverKeepAlive, [undefined, 1], "Server Keep Alive");
-      await client.closes([0x8d], 4500);
+      await client.closes([0x8d], 12_000);
     },
   },
   {

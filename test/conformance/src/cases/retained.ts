@@ -211,7 +211,7 @@ export const retainedCases: readonly Case[] = [
     versions: NUMBERED,
     title: "a refused filter gets a failure code and no retained messages",
     hardCase: ["retained/7", "subscriptions/13"],
-    needs: { deniedTopics: true },
+    needs: { deniedFilters: true },
     async run(t) {
       const client = await t.connect();
       const filters = [t.topic("a"), `denied/${t.topic()}`, t.topic("b")];

@@ -5,32 +5,26 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { PacketType } from "@heirloom/codec";
 import { directoryFor } from "#interop/directory";
-import { Program, unlessInstalled } from "#interop/program";
 import { ServerProcess } from "#interop/server";
 import { WireClient } from "#interop/wire-client";
+import { buildBadDisk, unlessBadDisk } from "./src/bad-disk.ts";
 import { drain, textOf } from "./src/drain.ts";
 
-const SOURCE = fileURLToPath(new URL("../src/failing-disk.c", import.meta.url));
 /** The exit code of a disk that failed. */
 const EXIT_IO = 74;
 
-const skip = process.platform === "linux" ? unlessInstalled("cc") : "needs LD_PRELOAD and /proc";
-
-describe("a disk that fails", { skip }, () => {
+describe("a disk that fails", { skip: unlessBadDisk() }, () => {
   for (const call of ["write", "fdatasync"]) {
     test(`stops the server with 74 when ${call} fails, and what was acknowledged is there after a restart`, async (t) => {
       const directory = await directoryFor(t, "disk");
       const data = join(directory, "data");
       const trigger = join(directory, "trigger");
-      const library = join(directory, "failing-disk.so");
-      await Program.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, SOURCE, "-ldl"]);
       const env = {
-        LD_PRELOAD: library,
+        LD_PRELOAD: await buildBadDisk(directory),
         HEIRLOOM_FAIL_CALL: call,
-        HEIRLOOM_FAIL_BELOW: data,
+        HEIRLOOM_DISK: data,
         HEIRLOOM_FAIL_TRIGGER: trigger,
       };
       const server = await ServerProcess.start({ data, env });

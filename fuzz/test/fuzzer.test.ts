@@ -1,0 +1,46 @@
+// The loop finds what is hidden behind a few conditions, makes it small, and gives the same again for the same seed.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Coverage } from "#fuzz/coverage";
+import { Fuzzer } from "#fuzz/fuzzer";
+import { holds, type Target } from "#fuzz/target";
+
+// One in a process: it belongs to the modules that are loaded after it.
+const coverage = new Coverage();
+
+/** Fails on a PINGREQ behind a SUBSCRIBE; the counters stand for an instrumented module. */
+function hidden(): Target {
+  return {
+    name: "hidden",
+    headerBytes: 1,
+    maximumLength: 64,
+    seeds: [],
+    run: (input) => {
+      const subscribed = input.indexOf(0x82, 1);
+      const pinged = subscribed < 0 ? -1 : input.indexOf(0xc0, subscribed);
+      holds(pinged < 0, () => `a ping at ${pinged}`);
+    },
+  };
+}
+
+async function found(seed: number): Promise<string[]> {
+  const failures: string[] = [];
+  const failed = (input: Uint8Array, error: Error): void =>
+    void failures.push(`${Buffer.from(input).toString("hex")} ${error.message}`);
+  const fuzzer = new Fuzzer({ target: hidden(), coverage, seed, failed, playing: () => undefined });
+  await fuzzer.playNew(3_000);
+  assert.equal(fuzzer.executions, 3_000);
+  assert.equal(fuzzer.failureCount, failures.length);
+  return failures;
+}
+
+test("reports a failure once, made as small as it can be", async () => {
+  const [only, ...others] = await found(1);
+  assert.match(only ?? "", /^..82c0 a ping at 2$/);
+  assert.deepEqual(others, []);
+});
+
+test("plays the same inputs for the same seed", async () => {
+  assert.deepEqual(await found(7), await found(7));
+});
