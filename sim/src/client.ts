@@ -57,7 +57,11 @@ export class SimClient implements ClientEnd {
     this.ackDelayMs = plan.ackDelayMs;
     this.#model = world.model.client(plan.clientId, plan.version);
     this.#reader = this.#newReader();
-    this.outbox = new Outbox({ publish: (publish, message) => this.#publish(publish, message), send: (packet) => this.send(packet) }, plan.version, plan.packetIds);
+    this.outbox = new Outbox(
+      { publish: (publish, message) => this.#publish(publish, message), send: (packet) => this.send(packet) },
+      plan.version,
+      plan.packetIds,
+    );
   }
 
   get model(): ClientModel {
@@ -77,7 +81,13 @@ export class SimClient implements ClientEnd {
     const earliestMs = Math.max(schedule.nowMs, this.#acceptMs, this.#lastLink?.arrivedMs ?? 0);
     this.abandon();
     this.#random = new Random(seed);
-    const link = new Link(schedule, this.#random.fork(), trace, this.#endFor(), `${this.plan.clientId}:${++this.#links}`);
+    const link = new Link(
+      schedule,
+      this.#random.fork(),
+      trace,
+      this.#endFor(),
+      `${this.plan.clientId}:${++this.#links}`,
+    );
     this.link = this.#lastLink = link;
     this.state = "connecting";
     this.#reader = this.#newReader();
@@ -188,7 +198,8 @@ export class SimClient implements ClientEnd {
     const isSilent = keepAlive > 0 && schedule.nowMs >= link.lastReceivedMs + keepAlive * 1_500;
     // 3.x has no way to say that there is no room.
     const isRefused = version < 5 && schedule.nowMs <= model.stalledMs + 2_000;
-    if (!isSilent && !isRefused) model.report.broken("closed", `${clientId} was disconnected without a reason`);
+    if (!isSilent && !isRefused)
+      model.report.broken("closed", `${clientId} was disconnected without a reason`);
     link.cause();
   }
 
@@ -198,7 +209,12 @@ export class SimClient implements ClientEnd {
     if (plan.qos === 0 && this.state !== "connected") return;
     const { size, ...message } = plan;
     const expiryInterval = this.plan.version === 5 ? plan.expiryInterval : -1;
-    const made = this.#world.model.newMessage({ ...message, expiryInterval, publisher: this.plan.clientId, isWill: false });
+    const made = this.#world.model.newMessage({
+      ...message,
+      expiryInterval,
+      publisher: this.plan.clientId,
+      isWill: false,
+    });
     this.outbox.add(made, size);
   }
 
@@ -221,7 +237,8 @@ export class SimClient implements ClientEnd {
   unsubscribe(topicFilters: readonly string[]): void {
     if (this.state !== "connected") return;
     const packetId = this.#request();
-    if (packetId !== 0) this.send({ type: PacketType.UNSUBSCRIBE, packetId, topicFilters: [...topicFilters], properties: {} });
+    if (packetId !== 0)
+      this.send({ type: PacketType.UNSUBSCRIBE, packetId, topicFilters: [...topicFilters], properties: {} });
   }
 
   #request(): number {
@@ -258,9 +275,17 @@ export class SimClient implements ClientEnd {
     const reader = this.#reader;
     reader.push(bytes);
     try {
-      for (let packet = reader.next(); packet !== undefined && reader === this.#reader; packet = reader.next()) this.#handle(packet);
+      for (
+        let packet = reader.next();
+        packet !== undefined && reader === this.#reader;
+        packet = reader.next()
+      )
+        this.#handle(packet);
     } catch (error) {
-      this.#world.model.report.broken("threw", `${this.plan.clientId} cannot read what came: ${String(error)}`);
+      this.#world.model.report.broken(
+        "threw",
+        `${this.plan.clientId} cannot read what came: ${String(error)}`,
+      );
       this.abandon();
     }
   }
@@ -275,7 +300,9 @@ export class SimClient implements ClientEnd {
         if (packet.reasonCode !== 0) return;
         this.state = "connected";
         return this.outbox.connected(
-          this.plan.version === 3 ? this.#model.session?.startedMs !== this.#world.schedule.nowMs : packet.sessionPresent,
+          this.plan.version === 3
+            ? this.#model.session?.startedMs !== this.#world.schedule.nowMs
+            : packet.sessionPresent,
           packet.properties.receiveMaximum ?? NOT_SAID,
         );
       case PacketType.PUBLISH:

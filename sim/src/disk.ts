@@ -88,7 +88,8 @@ export class Disk {
   }
 
   begin(batch: StoreBatch): void {
-    if (this.#uncertain !== undefined && this.#uncertain !== batch) this.#broken("committed another batch than the refused one");
+    if (this.#uncertain !== undefined && this.#uncertain !== batch)
+      this.#broken("committed another batch than the refused one");
     this.#uncertain = batch;
   }
 
@@ -209,7 +210,8 @@ export class SimStore implements Store {
 
   async *load(table: Table): AsyncGenerator<readonly (readonly [key: string, value: Uint8Array])[]> {
     const records = this.#disk.records(table);
-    for (let start = 0; start < records.length; start += GROUP_SIZE) yield records.slice(start, start + GROUP_SIZE);
+    for (let start = 0; start < records.length; start += GROUP_SIZE)
+      yield records.slice(start, start + GROUP_SIZE);
   }
 
   async loadLogs(): Promise<readonly LogExtent[]> {
@@ -218,7 +220,8 @@ export class SimStore implements Store {
       const blocks = this.#disk.blocks(logId);
       const first = blocks[0];
       const last = blocks.at(-1);
-      if (first !== undefined && last !== undefined) extents.push({ logId, firstIndex: first.firstIndex, lastBlock: last });
+      if (first !== undefined && last !== undefined)
+        extents.push({ logId, firstIndex: first.firstIndex, lastBlock: last });
     }
     return extents;
   }

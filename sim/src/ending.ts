@@ -34,7 +34,8 @@ export class Ending {
     await this.#drain();
     if (report.violations.length > 0) return;
     for (const { plan, outbox } of this.#simulation.clients) {
-      if (outbox.oldest !== undefined) report.broken("stuck", `${outbox.oldest.text} of ${plan.clientId} was never acknowledged`);
+      if (outbox.oldest !== undefined)
+        report.broken("stuck", `${outbox.oldest.text} of ${plan.clientId} was never acknowledged`);
     }
     model.judge(process.discardedAtLimit + (process.broker?.counters.discardedAtLimit ?? 0));
     await this.#lookAtRetained();
@@ -81,7 +82,10 @@ export class Ending {
     const client = new SimClient(VERIFIER, this.#simulation);
     client.connect(3, true, undefined);
     await this.#simulation.advance(DRAIN_ROUND_MS);
-    client.subscribe([{ topicFilter: "#", qos: 2, noLocal: false, retainAsPublished: false, retainHandling: 0 }], 0);
+    client.subscribe(
+      [{ topicFilter: "#", qos: 2, noLocal: false, retainAsPublished: false, retainHandling: 0 }],
+      0,
+    );
     await this.#simulation.advance(DRAIN_ROUND_MS);
     if (client.model.session !== undefined) this.#simulation.model.judgeRetained(client.model.session);
     client.leave("disconnect");
@@ -101,7 +105,8 @@ export class Ending {
     if (counters === undefined || !this.#isFine) return;
     const { sessions, subscriptions, logs, outputBytes, connectionsOpen, logCacheBytes } = counters;
     const left = { sessions, subscriptions, logs, outputBytes, connectionsOpen, logCacheBytes };
-    for (const [name, count] of Object.entries(left)) if (count !== 0) report.broken("left-over", `counter ${name} is ${count}`);
+    for (const [name, count] of Object.entries(left))
+      if (count !== 0) report.broken("left-over", `counter ${name} is ${count}`);
     for (const table of ["session", "subscription", "delivery", "received", "log", "group"] as const) {
       const keys = disk.keys(table);
       if (keys.length > 0) report.broken("left-over", `table ${table} has ${keys.join(", ")}`);

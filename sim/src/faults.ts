@@ -62,10 +62,15 @@ export const FAULTS: readonly Fault[] = [
     name: "the release of a QoS 2 packet identifier is not stored",
     mostSeeds: 60,
     plant: () =>
-      replace(Receiver.prototype, "released", (original) => function (this: Receiver, packetId) {
-        original.call(this, packetId);
-        return false;
-      }),
+      replace(
+        Receiver.prototype,
+        "released",
+        (original) =>
+          function (this: Receiver, packetId) {
+            original.call(this, packetId);
+            return false;
+          },
+      ),
   },
   {
     name: "what is in flight is not stored",
@@ -81,36 +86,56 @@ export const FAULTS: readonly Fault[] = [
     name: "DUP is forgotten",
     mostSeeds: 10,
     plant: () =>
-      replace(Connection.prototype, "sendPublish", (original) => function (this: Connection, message, qos, packetId, _dup, ...rest) {
-        original.call(this, message, qos, packetId, false, ...rest);
-      }),
+      replace(
+        Connection.prototype,
+        "sendPublish",
+        (original) =>
+          function (this: Connection, message, qos, packetId, _dup, ...rest) {
+            original.call(this, message, qos, packetId, false, ...rest);
+          },
+      ),
   },
   {
     name: "DUP on first deliveries",
     mostSeeds: 10,
     plant: () =>
-      replace(Connection.prototype, "sendPublish", (original) => function (this: Connection, message, qos, packetId, _dup, ...rest) {
-        original.call(this, message, qos, packetId, qos > 0, ...rest);
-      }),
+      replace(
+        Connection.prototype,
+        "sendPublish",
+        (original) =>
+          function (this: Connection, message, qos, packetId, _dup, ...rest) {
+            original.call(this, message, qos, packetId, qos > 0, ...rest);
+          },
+      ),
   },
   {
     name: "QoS is upgraded to that of the publisher",
     mostSeeds: 10,
     plant: () =>
-      replace(Recipient.prototype, "add", (original) => function (this: Recipient, stretch) {
-        original.call(this, stretch);
-        const highest: QoS = 2;
-        if (this.qos > 0) this.qos = highest;
-      }),
+      replace(
+        Recipient.prototype,
+        "add",
+        (original) =>
+          function (this: Recipient, stretch) {
+            original.call(this, stretch);
+            const highest: QoS = 2;
+            if (this.qos > 0) this.qos = highest;
+          },
+      ),
   },
   {
     name: "cursors move when the client goes",
     mostSeeds: 20,
     plant: () =>
-      replace(LastingSession.prototype, "disconnect", (original) => function (this: LastingSession) {
-        original.call(this);
-        for (const { cursor } of this.stretches.values()) cursor?.moveToEnd();
-      }),
+      replace(
+        LastingSession.prototype,
+        "disconnect",
+        (original) =>
+          function (this: LastingSession) {
+            original.call(this);
+            for (const { cursor } of this.stretches.values()) cursor?.moveToEnd();
+          },
+      ),
   },
   {
     name: "logs are trimmed although entries are in flight",
@@ -122,56 +147,86 @@ export const FAULTS: readonly Fault[] = [
     mostSeeds: 60,
     plant: () => {
       const wills = new WeakMap<LastingSession, ReturnType<LastingSession["record"]>>();
-      return replace(LastingSession.prototype, "record", (original) => function (this: LastingSession) {
-        const record = original.call(this);
-        if (record.will !== undefined) wills.set(this, record);
-        return { ...record, will: wills.get(this)?.will };
-      });
+      return replace(
+        LastingSession.prototype,
+        "record",
+        (original) =>
+          function (this: LastingSession) {
+            const record = original.call(this);
+            if (record.will !== undefined) wills.set(this, record);
+            return { ...record, will: wills.get(this)?.will };
+          },
+      );
     },
   },
   {
     name: "wills do not wait for their delay",
     mostSeeds: 30,
     plant: () =>
-      replace(SessionTable.prototype, "disconnected", (original) => function (this: SessionTable, session, ...rest) {
-        if (session.will !== undefined) session.will = { ...session.will, delayInterval: 0 };
-        original.call(this, session, ...rest);
-      }),
+      replace(
+        SessionTable.prototype,
+        "disconnected",
+        (original) =>
+          function (this: SessionTable, session, ...rest) {
+            if (session.will !== undefined) session.will = { ...session.will, delayInterval: 0 };
+            original.call(this, session, ...rest);
+          },
+      ),
   },
   {
     name: "wills are published after a normal DISCONNECT",
     mostSeeds: 150,
     plant: () =>
-      replace(SessionTable.prototype, "disconnected", (original) => function (this: SessionTable, session, _end, ...rest) {
-        original.call(this, session, "abnormal", ...rest);
-      }),
+      replace(
+        SessionTable.prototype,
+        "disconnected",
+        (original) =>
+          function (this: SessionTable, session, _end, ...rest) {
+            original.call(this, session, "abnormal", ...rest);
+          },
+      ),
   },
   {
     name: "sessions never expire after a restart",
     mostSeeds: 60,
     plant: () =>
-      replace(SessionTable.prototype, "restore", (original) => function (this: SessionTable, clientId, sessionId) {
-        const session = original.call(this, clientId, sessionId);
-        Object.defineProperty(session, "expiryInterval", { get: () => NEVER, set: nothing });
-        return session;
-      }),
+      replace(
+        SessionTable.prototype,
+        "restore",
+        (original) =>
+          function (this: SessionTable, clientId, sessionId) {
+            const session = original.call(this, clientId, sessionId);
+            Object.defineProperty(session, "expiryInterval", { get: () => NEVER, set: nothing });
+            return session;
+          },
+      ),
   },
   {
     name: "messages do not expire",
     mostSeeds: 60,
     plant: () =>
-      replace(FanOut.prototype, "publish", (original) => function (this: FanOut, message, ...rest) {
-        Object.defineProperty(message, "expiresAtMs", { value: Infinity });
-        original.call(this, message, ...rest);
-      }),
+      replace(
+        FanOut.prototype,
+        "publish",
+        (original) =>
+          function (this: FanOut, message, ...rest) {
+            Object.defineProperty(message, "expiresAtMs", { value: Infinity });
+            original.call(this, message, ...rest);
+          },
+      ),
   },
   {
     name: "an empty payload does not delete what is retained",
     mostSeeds: 20,
     plant: () =>
-      replace(RetainedMessages.prototype, "set", (original) => function (this: RetainedMessages, message) {
-        if (message.payloadLength > 0) original.call(this, message);
-      }),
+      replace(
+        RetainedMessages.prototype,
+        "set",
+        (original) =>
+          function (this: RetainedMessages, message) {
+            if (message.payloadLength > 0) original.call(this, message);
+          },
+      ),
   },
   {
     name: "retained messages are not stored",
@@ -182,77 +237,117 @@ export const FAULTS: readonly Fault[] = [
     name: "a takeover leaves the old connection",
     mostSeeds: 20,
     plant: () =>
-      replace(Connection.prototype, "disconnect", (original) => function (this: Connection, reasonCode, ...rest) {
-        if (reasonCode !== SESSION_TAKEN_OVER) original.call(this, reasonCode, ...rest);
-      }),
+      replace(
+        Connection.prototype,
+        "disconnect",
+        (original) =>
+          function (this: Connection, reasonCode, ...rest) {
+            if (reasonCode !== SESSION_TAKEN_OVER) original.call(this, reasonCode, ...rest);
+          },
+      ),
   },
   {
     name: "PUBREL is not repeated",
     mostSeeds: 100,
     plant: () =>
-      replace(Sender.prototype, "nextResend", (original) => function (this: Sender<unknown>) {
-        let delivery = original.call(this);
-        while (delivery?.isReleased === true) delivery = original.call(this);
-        return delivery;
-      }),
+      replace(
+        Sender.prototype,
+        "nextResend",
+        (original) =>
+          function (this: Sender<unknown>) {
+            let delivery = original.call(this);
+            while (delivery?.isReleased === true) delivery = original.call(this);
+            return delivery;
+          },
+      ),
   },
   {
     name: "repetitions change their order",
     mostSeeds: 20,
     plant: () => {
       const held = new WeakMap<Sender<unknown>, ReturnType<Sender<unknown>["nextResend"]>>();
-      return replace(Sender.prototype, "nextResend", (original) => function (this: Sender<unknown>) {
-        const waiting = held.get(this);
-        held.delete(this);
-        if (waiting !== undefined) return waiting;
-        const first = original.call(this);
-        const second = original.call(this);
-        if (second === undefined) return first;
-        held.set(this, first);
-        return second;
-      });
+      return replace(
+        Sender.prototype,
+        "nextResend",
+        (original) =>
+          function (this: Sender<unknown>) {
+            const waiting = held.get(this);
+            held.delete(this);
+            if (waiting !== undefined) return waiting;
+            const first = original.call(this);
+            const second = original.call(this);
+            if (second === undefined) return first;
+            held.set(this, first);
+            return second;
+          },
+      );
     },
   },
   {
     name: "nothing is repeated after a reconnect",
     mostSeeds: 10,
     plant: () =>
-      replace(Sender.prototype, "nextResend", (original) => function (this: Sender<unknown>) {
-        while (this.isResending) original.call(this);
-        return undefined;
-      }),
+      replace(
+        Sender.prototype,
+        "nextResend",
+        (original) =>
+          function (this: Sender<unknown>) {
+            while (this.isResending) original.call(this);
+            return undefined;
+          },
+      ),
   },
   {
     name: "Receive Maximum is ignored",
     mostSeeds: 20,
     plant: () =>
-      replace(Sender.prototype, "connect", (original) => function (this: Sender<unknown>) {
-        original.call(this, 65_535);
-      }),
+      replace(
+        Sender.prototype,
+        "connect",
+        (original) =>
+          function (this: Sender<unknown>) {
+            original.call(this, 65_535);
+          },
+      ),
   },
   {
     name: "No Local is ignored",
     mostSeeds: 60,
     plant: () =>
-      replace(SubscriptionTable.prototype, "subscribe", (original) => function (this: SubscriptionTable, session, subscription) {
-        return original.call(this, session, { ...subscription, noLocal: false });
-      }),
+      replace(
+        SubscriptionTable.prototype,
+        "subscribe",
+        (original) =>
+          function (this: SubscriptionTable, session, subscription) {
+            return original.call(this, session, { ...subscription, noLocal: false });
+          },
+      ),
   },
   {
     name: "Session Present is 0 for a session that exists",
     mostSeeds: 10,
     plant: () =>
-      replace(SessionTable.prototype, "open", (original) => function (this: SessionTable, ...all) {
-        return { ...original.call(this, ...all), present: false };
-      }),
+      replace(
+        SessionTable.prototype,
+        "open",
+        (original) =>
+          function (this: SessionTable, ...all) {
+            return { ...original.call(this, ...all), present: false };
+          },
+      ),
   },
   {
     name: "what a member of a shared subscription had goes to nobody when its session ends",
     mostSeeds: 300,
     plant: () =>
-      replace(SharedGroup.prototype, "ended", (original) => function (this: SharedGroup, place) {
-        original.call(this, place, 2);
-      }),
+      replace(
+        SharedGroup.prototype,
+        "ended",
+        (original) =>
+          function (this: SharedGroup, place) {
+            original.call(this, place, 2);
+          },
+      ),
   },
   {
     name: "PUBCOMP is not noted",

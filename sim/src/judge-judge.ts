@@ -13,7 +13,10 @@ export interface Finding {
 }
 
 /** @param firstSeed the seed to begin with. */
-export async function judgeTheJudge(firstSeed: number, found: (finding: Finding) => void = () => undefined): Promise<Finding[]> {
+export async function judgeTheJudge(
+  firstSeed: number,
+  found: (finding: Finding) => void = () => undefined,
+): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const fault of FAULTS) {
     const finding = await seek(fault, firstSeed);

@@ -64,7 +64,9 @@ async function showOne(seed: number): Promise<number> {
   const outcome = await simulate(plan, true);
   const again = await simulate(plan);
   for (const line of outcome.transcript ?? []) console.log(line);
-  console.log(`seed ${seed}, ${plan.steps.length} of ${whole.steps.length} steps, trace ${outcome.hash}, again ${again.hash}`);
+  console.log(
+    `seed ${seed}, ${plan.steps.length} of ${whole.steps.length} steps, trace ${outcome.hash}, again ${again.hash}`,
+  );
   console.log(`limits ${JSON.stringify(plan.limits)}`);
   for (const violation of outcome.violations) console.log(violationText(violation));
   return outcome.violations.length === 0 && outcome.hash === again.hash ? 0 : 1;
@@ -72,7 +74,10 @@ async function showOne(seed: number): Promise<number> {
 
 async function showFaults(): Promise<number> {
   const findings = await judgeTheJudge(from, ({ fault, seeds, rule }) => {
-    const outcome = seeds === undefined ? `NOT FOUND within ${fault.mostSeeds} seeds` : `seed ${seeds} of at most ${fault.mostSeeds}: ${rule}`;
+    const outcome =
+      seeds === undefined
+        ? `NOT FOUND within ${fault.mostSeeds} seeds`
+        : `seed ${seeds} of at most ${fault.mostSeeds}: ${rule}`;
     console.log(`${fault.name}: ${outcome}`);
   });
   const found = findings.filter(({ seeds }) => seeds !== undefined).length;

@@ -54,7 +54,8 @@ class Pipe {
     const chunk: Chunk = { bytes, event: undefined };
     this.waitingBytes += bytes.length;
     this.#chunks.push(chunk);
-    if (!this.isFrozen) chunk.event = this.#schedule.at(this.#arrivalMs(bytes.length), () => this.#arrive(chunk));
+    if (!this.isFrozen)
+      chunk.event = this.#schedule.at(this.#arrivalMs(bytes.length), () => this.#arrive(chunk));
   }
 
   #arrivalMs(length: number): number {
@@ -83,7 +84,10 @@ class Pipe {
 
   /** Breaks at some byte: what is in front of it still arrives, then `then` is called. */
   cut(then: () => void): void {
-    const left = Math.min(this.waitingBytes, this.#random.below(this.waitingBytes + 1) * (this.#random.chance(0.7) ? 1 : 0));
+    const left = Math.min(
+      this.waitingBytes,
+      this.#random.below(this.waitingBytes + 1) * (this.#random.chance(0.7) ? 1 : 0),
+    );
     this.#isEnded = true;
     for (const { event } of this.#chunks) this.#schedule.cancel(event);
     const rest: Uint8Array[] = [];
@@ -239,7 +243,9 @@ export class Link implements Transport {
   }
 
   get bufferedBytes(): number {
-    return this.#toClient.isFrozen || this.#toClient.bytesPerMs !== Infinity ? this.#toClient.waitingBytes : 0;
+    return this.#toClient.isFrozen || this.#toClient.bytesPerMs !== Infinity
+      ? this.#toClient.waitingBytes
+      : 0;
   }
 
   // --- arrivals --------------------------------------------------------------------------------------------------

@@ -147,7 +147,9 @@ export class Outbox {
   }
 
   #end(packetId: number): void {
-    const place = this.#outgoing.findIndex((outgoing) => outgoing.packetId === packetId && outgoing.state !== "waiting");
+    const place = this.#outgoing.findIndex(
+      (outgoing) => outgoing.packetId === packetId && outgoing.state !== "waiting",
+    );
     if (place === -1) return;
     const [ended] = this.#outgoing.splice(place, 1);
     this.release(packetId);

@@ -8,7 +8,10 @@ export function packetText(packet: Packet): string {
   switch (packet.type) {
     case PacketType.CONNECT: {
       const { protocolVersion, cleanStart, keepAlive, will, properties } = packet;
-      const willText = will === undefined ? "" : ` will=m${idOf(will.payload)} on ${will.topicName} qos=${will.qos} delay=${will.willDelayInterval}`;
+      const willText =
+        will === undefined
+          ? ""
+          : ` will=m${idOf(will.payload)} on ${will.topicName} qos=${will.qos} delay=${will.willDelayInterval}`;
       return `${name} v${protocolVersion} clean-start=${cleanStart ? 1 : 0} keep-alive=${keepAlive} ${JSON.stringify(properties)}${willText}`;
     }
     case PacketType.CONNACK:
@@ -37,7 +40,13 @@ export function packetText(packet: Packet): string {
   }
 }
 
-function subscriptionText(subscription: { topicFilter: string; qos: number; noLocal: boolean; retainAsPublished: boolean; retainHandling: number }): string {
+function subscriptionText(subscription: {
+  topicFilter: string;
+  qos: number;
+  noLocal: boolean;
+  retainAsPublished: boolean;
+  retainHandling: number;
+}): string {
   const { topicFilter, qos, noLocal, retainAsPublished, retainHandling } = subscription;
   return `${topicFilter} qos=${qos}${noLocal ? " no-local" : ""}${retainAsPublished ? " as-published" : ""} retain-handling=${retainHandling}`;
 }

@@ -53,11 +53,26 @@ export interface PublishPlan {
 export type Leave = "disconnect" | "disconnect-with-will" | "end-session" | "close" | "cut" | "freeze";
 
 export type What =
-  | { readonly kind: "connect"; readonly client: number; readonly cleanStart: boolean; readonly will: WillPlan | undefined }
+  | {
+      readonly kind: "connect";
+      readonly client: number;
+      readonly cleanStart: boolean;
+      readonly will: WillPlan | undefined;
+    }
   | { readonly kind: "leave"; readonly client: number; readonly how: Leave }
   | { readonly kind: "slow"; readonly client: number; readonly bytesPerMs: number }
-  | { readonly kind: "publish"; readonly client: number; readonly count: number; readonly message: PublishPlan }
-  | { readonly kind: "subscribe"; readonly client: number; readonly filters: readonly FilterPlan[]; readonly identifier: number }
+  | {
+      readonly kind: "publish";
+      readonly client: number;
+      readonly count: number;
+      readonly message: PublishPlan;
+    }
+  | {
+      readonly kind: "subscribe";
+      readonly client: number;
+      readonly filters: readonly FilterPlan[];
+      readonly identifier: number;
+    }
   | { readonly kind: "unsubscribe"; readonly client: number; readonly topicFilters: readonly string[] }
   | { readonly kind: "misbehave"; readonly client: number; readonly bytes: readonly number[] }
   | { readonly kind: "crash"; readonly downMs: number; readonly effects: number }
@@ -86,7 +101,12 @@ const TOPICS = ["t/0", "t/1", "t/2", "u/0", "u/1/x"];
 const FILTERS = ["t/0", "t/1", "t/+", "t/#", "#", "u/+", "u/#", "+/0", "will/#"];
 const SHARED = ["$share/g/t/+", "$share/h/u/#", "$share/g/t/0"];
 /** What no client may send once it is connected: a reserved type, a PUBLISH of QoS 3, a second CONNECT's first byte, garbage. */
-const ILLEGAL: readonly (readonly number[])[] = [[0x00, 0x00], [0x36, 0x02, 0x00, 0x00], [0x60, 0x02, 0x00, 0x01], [0xff, 0xff]];
+const ILLEGAL: readonly (readonly number[])[] = [
+  [0x00, 0x00],
+  [0x36, 0x02, 0x00, 0x00],
+  [0x60, 0x02, 0x00, 0x01],
+  [0xff, 0xff],
+];
 
 /** Draws a plan. */
 export function makePlan(seed: number, stepCount: number): Plan {
@@ -94,7 +114,9 @@ export function makePlan(seed: number, stepCount: number): Plan {
   const limits = makeLimits(random);
   // A full queue can only be told to clients of 5.0; others are disconnected, over and over.
   const versions = limits.queuePolicy === "refuse" ? ([5] as const) : ([5, 5, 5, 4, 4, 3] as const);
-  const clients = Array.from({ length: random.between(2, 7) }, (_, index) => makeClient(random, index, random.pick(versions)));
+  const clients = Array.from({ length: random.between(2, 7) }, (_, index) =>
+    makeClient(random, index, random.pick(versions)),
+  );
   const drawer = new StepDrawer(random, clients);
   return { seed, limits, clients, steps: Array.from({ length: stepCount }, () => drawer.draw()) };
 }
@@ -119,7 +141,12 @@ function makeLimits(random: Random): Partial<Limits> {
     sendMaximum: random.pick([1_024, 1_024, 1, 3, 10]),
     receiveMaximum: random.pick([65_535, 65_535, 1, 4]),
     logCacheBytes: random.pick([67_108_864, 0, 2_000]),
-    ...(random.chance(0.1) ? { queueMessages: random.pick([5, 20]), queuePolicy: random.pick(["discard-oldest", "refuse"] as const) } : {}),
+    ...(random.chance(0.1)
+      ? {
+          queueMessages: random.pick([5, 20]),
+          queuePolicy: random.pick(["discard-oldest", "refuse"] as const),
+        }
+      : {}),
   };
 }
 
@@ -155,12 +182,31 @@ class StepDrawer {
       { weight: random.between(2, 20), draw: () => this.#leave() },
       { weight: random.between(5, 20), draw: () => this.#subscribe() },
       { weight: sometimes(3), draw: () => this.#unsubscribe() },
-      { weight: sometimes(1), draw: () => ({ kind: "slow", client: this.#client(), bytesPerMs: random.pick([0.05, 1, 20]) }) },
-      { weight: sometimes(1), draw: () => ({ kind: "misbehave", client: this.#client(), bytes: random.pick(ILLEGAL) }) },
-      { weight: sometimes(2), draw: () => ({ kind: "crash", downMs: this.#downMs(), effects: random.below(12) }) },
+      {
+        weight: sometimes(1),
+        draw: () => ({ kind: "slow", client: this.#client(), bytesPerMs: random.pick([0.05, 1, 20]) }),
+      },
+      {
+        weight: sometimes(1),
+        draw: () => ({ kind: "misbehave", client: this.#client(), bytes: random.pick(ILLEGAL) }),
+      },
+      {
+        weight: sometimes(2),
+        draw: () => ({ kind: "crash", downMs: this.#downMs(), effects: random.below(12) }),
+      },
       { weight: sometimes(0.5), draw: () => ({ kind: "restart", downMs: this.#downMs() }) },
-      { weight: sometimes(0.5), draw: () => ({ kind: "disk-full", forMs: random.pick([10, 1_000, 20_000]) }) },
-      { weight: sometimes(0.5), draw: () => ({ kind: "disk-slow", slowMs: random.pick([5, 50, 2_000]), forMs: random.pick([20, 5_000]) }) },
+      {
+        weight: sometimes(0.5),
+        draw: () => ({ kind: "disk-full", forMs: random.pick([10, 1_000, 20_000]) }),
+      },
+      {
+        weight: sometimes(0.5),
+        draw: () => ({
+          kind: "disk-slow",
+          slowMs: random.pick([5, 50, 2_000]),
+          forMs: random.pick([20, 5_000]),
+        }),
+      },
       { weight: sometimes(0.3), draw: () => ({ kind: "sync-fails" }) },
       { weight: random.between(1, 10), draw: () => ({ kind: "wait" }) },
     ];
@@ -168,10 +214,14 @@ class StepDrawer {
 
   draw(): Step {
     const random = this.#random;
-    let at = random.below(1_000_000) / 1_000_000 * this.#total;
+    let at = (random.below(1_000_000) / 1_000_000) * this.#total;
     const choice = this.#choices.find(({ weight }) => (at -= weight) < 0) ?? this.#choices[0];
     const what: What = choice === undefined ? { kind: "wait" } : choice.draw();
-    return { afterMs: what.kind === "wait" ? this.#longGapMs() : random.below(this.#gapMs * 16) / 16, seed: random.next(), what };
+    return {
+      afterMs: what.kind === "wait" ? this.#longGapMs() : random.below(this.#gapMs * 16) / 16,
+      seed: random.next(),
+      what,
+    };
   }
 
   #longGapMs(): number {
@@ -188,7 +238,12 @@ class StepDrawer {
 
   #connect(): What {
     const random = this.#random;
-    return { kind: "connect", client: this.#client(), cleanStart: random.chance(0.08), will: random.chance(0.25) ? this.#will() : undefined };
+    return {
+      kind: "connect",
+      client: this.#client(),
+      cleanStart: random.chance(0.08),
+      will: random.chance(0.25) ? this.#will() : undefined,
+    };
   }
 
   #will(): WillPlan {
@@ -202,7 +257,17 @@ class StepDrawer {
   }
 
   #leave(): What {
-    const hows: Leave[] = ["disconnect", "disconnect-with-will", "end-session", "close", "cut", "cut", "cut", "freeze"];
+    const hows: Leave[] = [
+      "disconnect",
+      "disconnect-with-will",
+      "end-session",
+      "end-session",
+      "close",
+      "cut",
+      "cut",
+      "cut",
+      "freeze",
+    ];
     return { kind: "leave", client: this.#client(), how: this.#random.pick(hows) };
   }
 
@@ -232,10 +297,10 @@ class StepDrawer {
 
   #filter(): FilterPlan {
     const random = this.#random;
-    const topicFilter = this.#isShared && random.chance(0.4) ? random.pick(SHARED) : random.pick(FILTERS);
+    const topicFilter = this.#isShared && random.chance(0.6) ? random.pick(SHARED) : random.pick(FILTERS);
     return {
       topicFilter,
-      qos: random.pick([0, 1, 1, 2, 2]),
+      qos: random.pick([0, 1, 1, 1, 2, 2, 2]),
       noLocal: !topicFilter.startsWith("$share") && random.chance(0.1),
       retainAsPublished: random.chance(0.3),
       retainHandling: random.pick([0, 0, 1, 2]),
@@ -244,6 +309,10 @@ class StepDrawer {
 
   #unsubscribe(): What {
     const random = this.#random;
-    return { kind: "unsubscribe", client: this.#client(), topicFilters: [random.pick(this.#isShared ? [...FILTERS, ...SHARED] : FILTERS)] };
+    return {
+      kind: "unsubscribe",
+      client: this.#client(),
+      topicFilters: [random.pick(this.#isShared ? [...FILTERS, ...SHARED] : FILTERS)],
+    };
   }
 }

@@ -57,7 +57,10 @@ export class BrokerProcess {
 
   start(): void {
     if (this.#life?.isDead === false) return;
-    const life = new Life(() => this.#died(), (error) => this.#listener.threw(error));
+    const life = new Life(
+      () => this.#died(),
+      (error) => this.#listener.threw(error),
+    );
     const world = new SimWorld(this.#schedule, this.#random.fork(), life);
     const broker = new Broker({
       store: new SimStore(this.#disk, life),

@@ -17,7 +17,7 @@ export async function shrink(plan: Plan): Promise<Plan> {
     return outcome.violations[0]?.rule === rule;
   };
   let { steps } = plan;
-  for (let size = Math.ceil(steps.length / 2); size >= 1 && runs < MOST_RUNS; ) {
+  for (let size = Math.ceil(steps.length / 2); size >= 1 && runs < MOST_RUNS;) {
     const shorter = await leaveOut(steps, size, stillFails);
     if (shorter.length === steps.length || size > shorter.length) size = size === 1 ? 0 : Math.ceil(size / 2);
     steps = shorter;
@@ -34,7 +34,10 @@ async function leaveOut(
   let kept = steps;
   for (let start = Math.max(0, kept.length - size); ; start -= size) {
     const from = Math.max(0, start);
-    const shorter = [...kept.slice(0, from), ...mergeTime(kept.slice(from, start + size), kept.slice(start + size))];
+    const shorter = [
+      ...kept.slice(0, from),
+      ...mergeTime(kept.slice(from, start + size), kept.slice(start + size)),
+    ];
     if (shorter.length < kept.length && (await stillFails(shorter))) kept = shorter;
     if (from === 0) return kept;
   }

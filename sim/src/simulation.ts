@@ -51,12 +51,15 @@ export class Simulation {
     this.trace = new Trace(now, isTranscriptKept);
     this.report = new Report(now, (line) => this.trace.say("model", line));
     this.model = new Model(now, this.report, plan.limits.queueMessages !== undefined);
-    this.disk = new Disk(this.schedule, random.fork(), this.trace, (text) => this.report.broken("store", text));
+    this.disk = new Disk(this.schedule, random.fork(), this.trace, (text) =>
+      this.report.broken("store", text),
+    );
     const limits = { ...DEFAULT_LIMITS, ...plan.limits };
     this.process = new BrokerProcess(this.schedule, random.fork(), this.trace, this.disk, limits, {
       ended: (durableSinceMs) => this.model.processEnded(durableSinceMs),
       started: () => this.model.processStarted(),
-      threw: (error) => this.report.broken("threw", error instanceof Error ? (error.stack ?? error.message) : String(error)),
+      threw: (error) =>
+        this.report.broken("threw", error instanceof Error ? (error.stack ?? error.message) : String(error)),
     });
     this.clients = plan.clients.map((client) => new SimClient(client, this));
   }

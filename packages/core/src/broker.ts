@@ -4,7 +4,7 @@
 //         -> turn: one batch to the store, one write to each connection
 
 import type { Packet } from "@heirloom/codec";
-import { PacketType, ReasonCode } from "@heirloom/codec";
+import { PacketType, ReasonCode, UsageError } from "@heirloom/codec";
 import { Acceptance } from "./acceptance.ts";
 import { Connection, type ConnectionHost } from "./connection.ts";
 import type { Context } from "./context.ts";
@@ -284,6 +284,7 @@ export class Broker implements ConnectionHost {
    */
   async publish(fields: MessageFields): Promise<number> {
     const { acceptance, context } = this.#parts;
+    if (!this.#isOpen) throw new UsageError("publish() on a broker that does not run");
     const message = Message.of(fields).own();
     await acceptance.room(message.topicName);
     const reasonCode = acceptance.accept(message, false);

@@ -470,8 +470,12 @@ export class Connection implements Outlet, Flushable {
       isTold &&
       (this.maximumPacketSize === Infinity || packetSize(full, this.version) <= this.maximumPacketSize);
     const packet = fits ? full : make(false);
-    if (packetSize(packet, this.version) > this.maximumPacketSize) return;
-    this.send(packet);
+    if (packetSize(packet, this.version) <= this.maximumPacketSize) {
+      this.send(packet);
+    } else if (packet.type !== PacketType.DISCONNECT && this.state !== "ended") {
+      // 5.0 [MQTT-3.1.2-24] forbids to send it, and without it the client would wait for ever.
+      this.disconnect(ReasonCode.PACKET_TOO_LARGE, "an answer larger than the client's Maximum Packet Size");
+    }
   }
 
   #writeConnack(connack: Connack): void {

@@ -1,8 +1,10 @@
 // Builds the broker's state from the store at start. Takes time for each session, subscription, log and retained message,
 // never for each queued message: those are read when their session comes for them.
 
+import { ByteReader } from "./byte-reader.ts";
 import { Block } from "./logs/block.ts";
 import { Cursor } from "./logs/cursor.ts";
+import { SEQUENCE_KEY } from "./logs/log-table.ts";
 import { Log, readLogRecord } from "./logs/log.ts";
 import type { Parts } from "./parts.ts";
 import type { LogExtent } from "./ports/store.ts";
@@ -37,6 +39,9 @@ export class Recovery {
 
   /** Reads everything. What cannot be understood is reported and left out. */
   async run(): Promise<void> {
+    await this.#each("broker", (key, value) => {
+      if (key === SEQUENCE_KEY) this.#parts.context.logs.restoreSequence(new ByteReader(value).u48());
+    });
     await this.#loadLogs();
     await this.#each("session", (clientId, value) => this.#session(clientId, value));
     await this.#each("group", (key, value) => this.#group(key, value));

@@ -64,6 +64,11 @@ export class Turn {
   #failed = false;
   #nowMs = 0;
   #idle: (() => void)[] = [];
+  #awaiting: {
+    readonly batch: number;
+    readonly resolve: () => void;
+    readonly reject: (error: Error) => void;
+  }[] = [];
   /** Number of the turn, for what is worked out once a turn. */
   number = 0;
   /** Batches written, for the counters. */
@@ -149,20 +154,11 @@ export class Turn {
     this.number++;
   }
 
-  /** Resolves when the batch that is being collected is on disk. */
+  /** Resolves when the batch that is being collected is on disk; rejects when the store fails before that. */
   whenDurable(): Promise<void> {
     const batch = this.batch();
-    return new Promise((resolve) => {
-      const wait: Flushable = {
-        unflushed: false,
-        flush: (durable) => {
-          if (durable < batch) return true;
-          resolve();
-          return false;
-        },
-      };
-      this.flushLater(wait);
-    });
+    this.#world.requestTurn();
+    return new Promise((resolve, reject) => this.#awaiting.push({ batch, resolve, reject }));
   }
 
   /** Resolves when everything so far is on disk, or the store failed. */
@@ -220,6 +216,7 @@ export class Turn {
       this.#listener.storeFull(false);
     }
     this.#listener.committed(this.#durable);
+    while ((this.#awaiting[0]?.batch ?? Infinity) <= this.#durable) this.#awaiting.shift()?.resolve();
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const thing of waiting) this.flushLater(thing);
@@ -239,7 +236,9 @@ export class Turn {
       this.#world.requestTurn();
     } else {
       this.#failed = true;
-      this.#listener.storeFailed(error instanceof Error ? error : new Error(String(error)));
+      const failure = error instanceof Error ? error : new Error(String(error));
+      for (const { reject } of this.#awaiting.splice(0)) reject(failure);
+      this.#listener.storeFailed(failure);
     }
     this.#wakeIdle();
   }

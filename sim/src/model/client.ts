@@ -149,7 +149,8 @@ export class ClientModel {
     if (existing === undefined) {
       if (this.session !== undefined) this.session.endedMs = this.#world.nowMs;
       this.session = this.#begin(expiryInterval);
-      for (const message of this.#outgoing.values()) message.closedMs = Math.min(message.closedMs, this.#world.nowMs);
+      for (const message of this.#outgoing.values())
+        message.closedMs = Math.min(message.closedMs, this.#world.nowMs);
       this.#outgoing.clear();
     } else {
       existing.expiryFrom = existing.expiryUntil = expiryInterval;
@@ -180,7 +181,6 @@ export class ClientModel {
       latestMs: session.expiryUntil === NEVER ? Infinity : latestMs + session.expiryUntil * 1000,
     };
   }
-
 
   /** When a connection ended at the broker. */
   #endOf({ link }: ConnectionModel): { fromMs: number; untilMs: number } {
@@ -253,7 +253,9 @@ export class ClientModel {
   }
 
   #unsubscribing(session: SessionModel, { packetId, topicFilters }: Unsubscribe): void {
-    const presences = topicFilters.flatMap((filter) => session.subscriptions.unsubscribing(filter, this.#world.nowMs));
+    const presences = topicFilters.flatMap((filter) =>
+      session.subscriptions.unsubscribing(filter, this.#world.nowMs),
+    );
     this.#unsubscribes.set(packetId, presences);
   }
 
@@ -292,14 +294,18 @@ export class ClientModel {
   #delivered(publish: Publish): void {
     const { session } = this;
     if (session === undefined) return;
-    if (publish.topicAlias !== 0 && publish.topicName !== "") this.#aliases.set(publish.topicAlias, publish.topicName);
+    if (publish.topicAlias !== 0 && publish.topicName !== "")
+      this.#aliases.set(publish.topicAlias, publish.topicName);
     const topicName = publish.topicName === "" ? this.#aliases.get(publish.topicAlias) : publish.topicName;
     const id = idOf(publish.payload);
     const isRepeated = publish.qos > 0 && session.flight.publish(publish, id);
     if (id === 0) return;
     const message = this.#world.message(id);
     if (message === undefined || message.topicName !== topicName || message.firstSentMs > this.#world.nowMs) {
-      this.#world.report.broken("not-subscribed", `${this.clientId} got m${id} on ${topicName}, which nobody sent there`);
+      this.#world.report.broken(
+        "not-subscribed",
+        `${this.clientId} got m${id} on ${topicName}, which nobody sent there`,
+      );
       return;
     }
     if (isRepeated) return;
@@ -315,7 +321,10 @@ export class ClientModel {
     const awaited = type === PacketType.PUBACK ? pubacks : type === PacketType.PUBREC ? pubrecs : pubcomps;
     const first = awaited.shift();
     if (first !== packetId) {
-      this.#world.report.broken("acknowledgement", `${this.clientId} got type ${type} for ${packetId}, awaited is ${first}`);
+      this.#world.report.broken(
+        "acknowledgement",
+        `${this.clientId} got type ${type} for ${packetId}, awaited is ${first}`,
+      );
     }
     const message = this.#outgoing.get(packetId);
     if (type === PacketType.PUBCOMP || message === undefined) return;
@@ -331,7 +340,10 @@ export class ClientModel {
       const reasonCode = reasonCodes[place] ?? 0x80;
       this.session?.subscriptions.subscribed(grant, reasonCode < 0x80, this.#world.nowMs);
       if (reasonCode !== grant.options.qos) {
-        this.#world.report.broken("acknowledgement", `${this.clientId} was granted ${reasonCode} for ${grant.options.topicFilter}`);
+        this.#world.report.broken(
+          "acknowledgement",
+          `${this.clientId} was granted ${reasonCode} for ${grant.options.topicFilter}`,
+        );
       }
     }
   }
@@ -354,7 +366,10 @@ export class ClientModel {
     // A DISCONNECT may have changed the expiry.
     const least = Math.min(delay, expiry, connection.disconnect?.properties.sessionExpiryInterval ?? expiry);
     // It is due at the latest when the session ends, 5.0 [MQTT-3.1.2-8].
-    return { fromMs: Math.min(fromMs + least * 1000, Math.max(fromMs, cleanStartMs)), untilMs: untilMs + Math.min(delay, Math.max(expiry, least)) * 1000 };
+    return {
+      fromMs: Math.min(fromMs + least * 1000, Math.max(fromMs, cleanStartMs)),
+      untilMs: untilMs + Math.min(delay, Math.max(expiry, least)) * 1000,
+    };
   }
 }
 

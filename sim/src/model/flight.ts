@@ -64,7 +64,10 @@ export class Flight {
     const before = this.#inbound.get(packetId);
     const what = `PUBLISH ${packetId} (m${messageId}, QoS ${qos}, DUP ${dup ? 1 : 0}) to ${this.#client}`;
     const isSame = before !== undefined && before.messageId === messageId && before.qos === qos;
-    if (before !== undefined && (!before.isAnswered || (dup && isSame && before.connection !== this.#connection))) {
+    if (
+      before !== undefined &&
+      (!before.isAnswered || (dup && isSame && before.connection !== this.#connection))
+    ) {
       this.#repeated(before, what, isSame, dup);
       this.#count(before, what);
       return true;
@@ -88,8 +91,10 @@ export class Flight {
 
   #repeated(before: Inbound, what: string, isSame: boolean, dup: boolean): void {
     const report = this.#report;
-    if (before.connection === this.#connection) report.broken("packet-id", `${what}, but that identifier is in use`);
-    else if (!isSame) report.broken("packet-id", `${what}, but it stands for m${before.messageId}, not answered yet`);
+    if (before.connection === this.#connection)
+      report.broken("packet-id", `${what}, but that identifier is in use`);
+    else if (!isSame)
+      report.broken("packet-id", `${what}, but it stands for m${before.messageId}, not answered yet`);
     else if (!dup) report.broken("dup", `${what} is a repetition`);
     if (before.isReleased) report.broken("resend", `${what} after PUBREL`);
     before.isAnswered = false;
@@ -128,7 +133,8 @@ export class Flight {
     const inbound = this.#inbound.get(packetId);
     // A PUBREL for something unknown answers a PUBREC that the broker does not know.
     if (inbound === undefined || inbound.qos !== 2) return;
-    if (inbound.connection !== this.#connection && !inbound.isAnswered) this.#repeats(inbound, `PUBREL ${packetId} to ${this.#client}`);
+    if (inbound.connection !== this.#connection && !inbound.isAnswered)
+      this.#repeats(inbound, `PUBREL ${packetId} to ${this.#client}`);
     inbound.isReleased = true;
   }
 

@@ -118,7 +118,10 @@ export class Model implements Surroundings {
     if (cleanStart) will.nextCleanStartMs = Math.min(will.nextCleanStartMs, this.nowMs);
   }
 
-  #willMessage(client: ClientModel, will: { topicName: string; qos: QoS; retain: boolean; payload: Uint8Array }): MessageModel {
+  #willMessage(
+    client: ClientModel,
+    will: { topicName: string; qos: QoS; retain: boolean; payload: Uint8Array },
+  ): MessageModel {
     const { topicName, qos, retain } = will;
     const message = this.newMessage({
       publisher: client.clientId,
@@ -147,7 +150,8 @@ export class Model implements Surroundings {
       if (session === undefined || client.connection?.acceptedMs === undefined) continue;
       lost += this.#judgeSession(client, session, discarded);
     }
-    if (!this.isQueueLimited) judgeShared(this.report, this.clients.values(), [...this.#messages.values()], this.nowMs);
+    if (!this.isQueueLimited)
+      judgeShared(this.report, this.clients.values(), [...this.#messages.values()], this.nowMs);
     if (discarded > 0 && lost > discarded) {
       this.report.broken("balance", `${lost} messages are missing, ${discarded} were counted as discarded`);
     }
@@ -170,7 +174,8 @@ export class Model implements Surroundings {
       if (discarded === 0) this.report.broken("lost", `${message.text} never came to ${client.clientId}`);
     }
     const [open] = session.flight.open;
-    if (open !== undefined) this.report.broken("stuck", `delivery ${open} to ${client.clientId} was not completed`);
+    if (open !== undefined)
+      this.report.broken("stuck", `delivery ${open} to ${client.clientId} was not completed`);
     return lost;
   }
 
@@ -179,8 +184,11 @@ export class Model implements Surroundings {
     for (const will of this.#wills) {
       const { client, connection, message, nextConnectMs } = will;
       const { fromMs, untilMs } = client.willDue(connection, will.nextCleanStartMs);
-      const isSeen = [...this.clients.values()].some(({ sessions }) => sessions.some((session) => session.has(message)));
-      if (isSeen && this.#isDropped(connection)) this.report.broken("will", `${message.text} after a normal DISCONNECT`);
+      const isSeen = [...this.clients.values()].some(({ sessions }) =>
+        sessions.some((session) => session.has(message)),
+      );
+      if (isSeen && this.#isDropped(connection))
+        this.report.broken("will", `${message.text} after a normal DISCONNECT`);
       const mustBe =
         connection.acceptedMs !== undefined &&
         connection.disconnect === undefined &&
@@ -201,8 +209,14 @@ export class Model implements Surroundings {
 
   /** The will of a clean session that is published in the moment before a crash goes with it. */
   #isDurable({ connect }: ConnectionModel, dueMs: number): boolean {
-    const isLasting = connect.protocolVersion === 5 ? (connect.properties.sessionExpiryInterval ?? 0) > 0 : !connect.cleanStart;
-    return isLasting || !this.#deaths.some(({ atMs, durableSinceMs }) => atMs >= dueMs - SLACK_MS && durableSinceMs <= dueMs);
+    const isLasting =
+      connect.protocolVersion === 5
+        ? (connect.properties.sessionExpiryInterval ?? 0) > 0
+        : !connect.cleanStart;
+    return (
+      isLasting ||
+      !this.#deaths.some(({ atMs, durableSinceMs }) => atMs >= dueMs - SLACK_MS && durableSinceMs <= dueMs)
+    );
   }
 
   /** A will that comes while it cannot be due. Called when it arrives somewhere. */
@@ -210,6 +224,10 @@ export class Model implements Surroundings {
     const will = this.#wills.find((candidate) => candidate.message === message);
     if (will === undefined) return;
     const { fromMs } = will.client.willDue(will.connection, will.nextCleanStartMs);
-    if (this.nowMs < fromMs) this.report.broken("will", `${message.text} came ${Math.round(fromMs - this.nowMs)} ms before it was due`);
+    if (this.nowMs < fromMs)
+      this.report.broken(
+        "will",
+        `${message.text} came ${Math.round(fromMs - this.nowMs)} ms before it was due`,
+      );
   }
 }

@@ -31,7 +31,9 @@ export class RetainedModel {
     const messages = this.messages(topicName);
     const kept = messages.filter(({ isEmpty }) => !isEmpty);
     if (!kept.some((message) => isAcceptedBy(message, nowMs) && message.expiresFromMs > nowMs)) return true;
-    const candidates = messages.filter((message) => this.mayHaveBeen(message, nowMs, nowMs) && !message.isRefusedOnly);
+    const candidates = messages.filter(
+      (message) => this.mayHaveBeen(message, nowMs, nowMs) && !message.isRefusedOnly,
+    );
     return candidates.some((message) => message.isEmpty || message.expiresFromMs <= nowMs);
   }
 
@@ -43,12 +45,20 @@ export class RetainedModel {
 
 /** Whether it was accepted after the other one, however long both took. */
 function isAfter(message: MessageModel, other: MessageModel): boolean {
-  return message.firstSentMs > other.lastMs || (message.publisher === other.publisher && isNext(message, other));
+  return (
+    message.firstSentMs > other.lastMs || (message.publisher === other.publisher && isNext(message, other))
+  );
 }
 
 /** One publisher's messages of one QoS are accepted in order, unless one was repeated. */
 function isNext(message: MessageModel, other: MessageModel): boolean {
-  return message.id > other.id && message.qos === other.qos && other.transmissions === 1 && !other.isWill && !message.isWill;
+  return (
+    message.id > other.id &&
+    message.qos === other.qos &&
+    other.transmissions === 1 &&
+    !other.isWill &&
+    !message.isWill
+  );
 }
 
 function isAcceptedBy(message: MessageModel, timeMs: number): boolean {

@@ -80,7 +80,8 @@ export class SessionModel {
     const { report } = this.#surroundings;
     const what = `${message.text} to ${this.clientId}`;
     const grants = this.#grantsFor(message);
-    const isReplay = publish.retain && !grants.some(({ options }) => options.retainAsPublished && message.retain);
+    const isReplay =
+      publish.retain && !grants.some(({ options }) => options.retainAsPublished && message.retain);
     const receipt = this.#receipts.get(message) ?? { count: 0, replayCount: 0 };
     this.#receipts.set(message, receipt);
     if (publish.retain && !message.retain) report.broken("retained", `${what} has RETAIN 1`);
@@ -93,38 +94,60 @@ export class SessionModel {
   }
 
   #grantsFor(message: MessageModel): Grant[] {
-    return this.subscriptions.possibleFor(message).filter(({ options }) => !isLocal(options, message, this.clientId));
+    return this.subscriptions
+      .possibleFor(message)
+      .filter(({ options }) => !isLocal(options, message, this.clientId));
   }
 
-  #delivered(publish: Publish, message: MessageModel, receipt: Receipt, grants: readonly Grant[], what: string): void {
+  #delivered(
+    publish: Publish,
+    message: MessageModel,
+    receipt: Receipt,
+    grants: readonly Grant[],
+    what: string,
+  ): void {
     const { report } = this.#surroundings;
     receipt.count++;
     if (grants.length === 0) {
       report.broken("not-subscribed", what);
       return;
     }
-    const shares = new Set(grants.map(({ presence }) => (presence.shareName === undefined ? undefined : presence.topicFilter)));
+    const shares = new Set(
+      grants.map(({ presence }) => (presence.shareName === undefined ? undefined : presence.topicFilter)),
+    );
     const replays = this.#replaysFor(message).length;
     const hasReplays = publish.retain && replays > 0;
     const most = message.mostAcceptances * shares.size + replays;
     if (receipt.count > most) {
-      report.broken("twice", `${what}: delivery ${receipt.count}, it was sent ${message.transmissions} times`);
+      report.broken(
+        "twice",
+        `${what}: delivery ${receipt.count}, it was sent ${message.transmissions} times`,
+      );
     }
     if (!hasReplays) this.#checkQoS(publish.qos, message, grants, what);
-    if (shares.size === 1 && shares.has(undefined) && !hasReplays) this.#checkOrder(publish, message, receipt, what);
+    if (shares.size === 1 && shares.has(undefined) && !hasReplays)
+      this.#checkOrder(publish, message, receipt, what);
   }
 
   #checkQoS(qos: QoS, message: MessageModel, grants: readonly Grant[], what: string): void {
     const allowed = new Set(grants.map(({ options }) => Math.min(options.qos, message.qos)));
     const certain = this.subscriptions
       .certainFor(message)
-      .filter(({ shareName, grants: own }) => shareName === undefined && !own.some(({ options }) => isLocal(options, message, this.clientId)));
+      .filter(
+        ({ shareName, grants: own }) =>
+          shareName === undefined && !own.some(({ options }) => isLocal(options, message, this.clientId)),
+      );
     const isShared = grants.some(({ presence }) => presence.shareName !== undefined);
     // A queue's limit may cut what one of several subscriptions holds and leave the rest.
     const isUncertain = isShared || this.#surroundings.isQueueLimited;
-    const least = isUncertain ? 0 : Math.max(0, ...certain.map((presence) => Math.min(lowestQoS(presence, message), message.qos)));
+    const least = isUncertain
+      ? 0
+      : Math.max(0, ...certain.map((presence) => Math.min(lowestQoS(presence, message), message.qos)));
     if (allowed.has(qos) && qos >= least) return;
-    this.#surroundings.report.broken("qos", `${what} came at QoS ${qos}; granted ${[...allowed].join(" or ")}, at least ${least}`);
+    this.#surroundings.report.broken(
+      "qos",
+      `${what} came at QoS ${qos}; granted ${[...allowed].join(" or ")}, at least ${least}`,
+    );
   }
 
   #checkOrder(publish: Publish, message: MessageModel, receipt: Receipt, what: string): void {
@@ -158,11 +181,15 @@ export class SessionModel {
 
   #replaysFor(message: MessageModel): Grant[] {
     if (!message.retain) return [];
-    return this.subscriptions.presences
-      .filter(({ shareName, plainFilter }) => shareName === undefined && matches(plainFilter, message.topicName))
-      .flatMap(({ grants }) => grants)
-      // What is published once the subscription stands comes as it is published, not once more as retained message.
-      .filter(({ options, ackedMs }) => options.retainHandling !== 2 && message.firstSentMs <= ackedMs);
+    return (
+      this.subscriptions.presences
+        .filter(
+          ({ shareName, plainFilter }) => shareName === undefined && matches(plainFilter, message.topicName),
+        )
+        .flatMap(({ grants }) => grants)
+        // What is published once the subscription stands comes as it is published, not once more as retained message.
+        .filter(({ options, ackedMs }) => options.retainHandling !== 2 && message.firstSentMs <= ackedMs)
+    );
   }
 
   #checkExpiry(publish: Publish, message: MessageModel, what: string): void {

@@ -15,7 +15,12 @@ interface Member {
 }
 
 /** Judges all shared subscriptions. Called when everybody is back and everything was delivered. */
-export function judgeShared(report: Report, clients: Iterable<ClientModel>, messages: readonly MessageModel[], nowMs: number): void {
+export function judgeShared(
+  report: Report,
+  clients: Iterable<ClientModel>,
+  messages: readonly MessageModel[],
+  nowMs: number,
+): void {
   for (const members of groupsOf(clients).values()) {
     const hasEnded = members.some(({ isCurrent }) => !isCurrent);
     const hasQoS0 = members.some(({ presence }) => presence.grants.some(({ options }) => options.qos === 0));
@@ -51,7 +56,9 @@ function isOnlyShared({ session, presence }: Member, message: MessageModel): boo
 
 function judgeOnce(report: Report, members: readonly Member[], message: MessageModel): void {
   if (message.mostAcceptances !== 1) return;
-  const sessions = new Set(members.filter((member) => isOnlyShared(member, message)).map(({ session }) => session));
+  const sessions = new Set(
+    members.filter((member) => isOnlyShared(member, message)).map(({ session }) => session),
+  );
   const receivers = [...sessions].filter((session) => session.deliveries(message) > 0);
   if (receivers.length < 2) return;
   const names = receivers.map(({ clientId }) => clientId).join(" and ");
@@ -62,7 +69,9 @@ function judgeLost(report: Report, members: readonly Member[], message: MessageM
   if (message.acceptedMs === undefined || message.expiresFromMs <= nowMs) return;
   const stays = members.find(
     ({ session, presence, isCurrent }) =>
-      isCurrent && presence.certainUntilMs === Infinity && session.subscriptions.certainFor(message).includes(presence),
+      isCurrent &&
+      presence.certainUntilMs === Infinity &&
+      session.subscriptions.certainFor(message).includes(presence),
   );
   if (stays === undefined || members.some(({ session }) => session.has(message))) return;
   report.broken("lost", `${message.text} came to nobody through ${stays.presence.topicFilter}`);

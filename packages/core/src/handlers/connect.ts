@@ -261,13 +261,14 @@ function accept(
   if (session instanceof LastingSession) session.state.recordChanged();
   // The end of a session counts as much as its beginning: after a crash the old one would be back.
   if (session.isLasting || before?.isLasting === true) connection.waitFor(context.turn.batch());
+  // The session sends nothing before the turn ends, so CONNACK comes first. It may be too large for the client: then this
+  // is the end of a connection that holds its session.
+  session.connect(connection, client, connect.properties.receiveMaximum ?? 65_535);
+  subscriptions.connected(session);
   connection.accept(present, {
     ...authentication,
     ...connackProperties(parts, connection, connect, client, expiryInterval),
   });
-  parts.connections.add(connection);
-  session.connect(connection, client, connect.properties.receiveMaximum ?? 65_535);
-  subscriptions.connected(session);
   context.observer.event("connected", { client, sessionPresent: present });
 }
 

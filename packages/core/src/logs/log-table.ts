@@ -1,6 +1,8 @@
 // All logs of a broker: made for the first lasting subscription of a filter, trimmed as cursors move on, dropped with the last.
 // Keeps the order of all messages: each gets a sequence number here. Bounds the memory that log blocks take.
 
+import { Writer } from "@heirloom/codec";
+import { writeU48 } from "../byte-writer.ts";
 import type { Counters } from "../counters.ts";
 import type { Limits } from "../limits.ts";
 import type { Message } from "../message.ts";
@@ -14,6 +16,9 @@ import { Log, type LogHost } from "./log.ts";
 const TRIM_ENTRIES = 4_096;
 /** Bytes likewise, estimated. */
 const TRIM_BYTES = 1_048_576;
+
+/** Key of the record of reserved sequence numbers in the table "broker". */
+export const SEQUENCE_KEY = "sequence";
 
 export interface LogTableHost {
   readonly limits: Limits;
@@ -34,6 +39,7 @@ export class LogTable implements LogHost {
   readonly #logs = new Map<number, Log>();
   #lastLogId = 0;
   #sequence = 0;
+  readonly #reserved = new ReservedSequences();
   /** Logs with finished blocks in memory, the one used longest ago first. */
   readonly #cached = new Set<Log>();
   /** Logs whose cursors moved since the last look. */
@@ -63,7 +69,11 @@ export class LogTable implements LogHost {
 
   /** Gives a sequence number to a message that is about to be appended to one or more logs. */
   takeSequence(): number {
-    return ++this.#sequence;
+    if (++this.#sequence > this.#reserved.sequence) {
+      this.#reserved.sequence = this.#sequence + RESERVED_SEQUENCES;
+      this.#host.turn.save(this.#reserved);
+    }
+    return this.#sequence;
   }
 
   /** A new, empty log. */
@@ -209,6 +219,21 @@ function enforceLimits(limits: Limits, log: Log): void {
   if (log.endIndex - log.firstIndex < limits.queueMessages / 16 && log.totalBytes < limits.queueBytes / 16)
     return;
   for (const cursor of [...log.cursors]) if (cursor.waiting > 0) cursor.enforceLimit(limits);
+}
+
+/** Sequence numbers that are reserved with one record. */
+const RESERVED_SEQUENCES = 65_536;
+
+/** The record that says which sequence numbers may have been given: a restart begins behind them, whatever is damaged. */
+class ReservedSequences implements Stored {
+  unsaved = false;
+  sequence = 0;
+
+  save(batch: StoreBatch): void {
+    const writer = new Writer();
+    writeU48(writer, this.sequence);
+    batch.put("broker", SEQUENCE_KEY, writer.take());
+  }
 }
 
 /** Ranges of logs that go with the next batch. */

@@ -67,7 +67,11 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
   ) {
     super(context, clientId, expired, willDue);
     this.sessionId = sessionId;
-    this.backlog = new LogBacklog(context, () => context.pumps.add(this));
+    this.backlog = new LogBacklog(context, () => {
+      // What was read for a connection that is gone is not kept.
+      if (this.outlet === undefined) this.backlog.dropPages();
+      else context.pumps.add(this);
+    });
     this.state = new SessionState(context.turn, this);
   }
 

@@ -107,19 +107,23 @@ export class LogBacklog {
   #head(cursor: Cursor): Entry | "reading" | undefined {
     const entry = cursor.head();
     if (entry !== "absent") return entry;
-    readPage(this.#context, cursor, this.#onRead);
+    const bytes = Math.max(SMALLEST_PAGE_BYTES, Math.min(PAGE_BYTES, PAGES_BYTES / this.#pending.length));
+    readPage(this.#context, cursor, bytes, this.#onRead);
     return "reading";
   }
 }
 
 /** Bytes that one cursor reads ahead from the store. */
-const PAGE_BYTES = 65_536;
+export const PAGE_BYTES = 65_536;
+/** Bytes that all cursors of one session read ahead together, as long as each has at least one block. */
+const PAGES_BYTES = 1_048_576;
+const SMALLEST_PAGE_BYTES = 1_024;
 
 /** Reads the next blocks of a cursor's log from the store, then calls `done`. One read at a time for a cursor. */
-export function readPage(context: Context, cursor: Cursor, done: () => void): void {
+export function readPage(context: Context, cursor: Cursor, bytes: number, done: () => void): void {
   if (cursor.isReading) return;
   cursor.isReading = true;
-  context.logs.readBlocks(cursor.log, cursor.next, PAGE_BYTES).then(
+  context.logs.readBlocks(cursor.log, cursor.next, Math.floor(bytes)).then(
     (page) => {
       cursor.isReading = false;
       cursor.page = page;

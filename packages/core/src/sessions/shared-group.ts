@@ -13,7 +13,7 @@ import type { Message } from "../message.ts";
 import { enforceQueueLimit } from "../queue-limit.ts";
 import type { StoreBatch } from "../ports/store.ts";
 import type { Stored } from "../turn.ts";
-import { readPage } from "./log-backlog.ts";
+import { PAGE_BYTES, readPage } from "./log-backlog.ts";
 import type { Pumpable } from "./pump-queue.ts";
 import { writeGroup } from "./group-record.ts";
 import type { Place } from "./place.ts";
@@ -242,7 +242,7 @@ export class SharedGroup implements CursorOwner, Pumpable, StretchGroup, Stored 
   #giveNext(member: Stretch, cursor: Cursor): boolean {
     const entry = cursor.head();
     if (entry === "absent") {
-      readPage(this.#context, cursor, () => this.#context.pumps.add(this));
+      readPage(this.#context, cursor, PAGE_BYTES, () => this.#context.pumps.add(this));
       return false;
     }
     const index = cursor.next;

@@ -45,22 +45,15 @@ export const flowCases: readonly Case[] = [
   },
   {
     ids: ["5.0 [MQTT-4.9.0-1]", "5.0 [MQTT-3.3.4-9]"],
-    title: "acknowledgements of unknown identifiers do not raise the quota, and a resend counts in it",
+    title: "acknowledgements of unknown identifiers do not raise the quota above Receive Maximum",
     hardCase: "flow/1",
     async run(t) {
       const { subscriber, publisher } = await pair(t, { receiveMaximum: 2 });
       for (const packetId of [900, 901, 902]) subscriber.ack("PUBACK", packetId);
+      await subscriber.ping();
       for (let index = 0; index < 4; index += 1) await publisher.publish(t.topic(), `n${index}`, { qos: 1 });
-      const ids = [await subscriber.delivery(), await subscriber.delivery()].map((packet) => packet.packetId);
+      for (let count = 0; count < 2; count += 1) await subscriber.delivery();
       await subscriber.silence("two messages");
-      subscriber.drop();
-      const back = await t.connect({
-        clientId: subscriber.clientId,
-        lasting: true,
-        properties: { receiveMaximum: 1 },
-      });
-      await back.delivery({ packetId: ids[0] ?? 0, dup: true });
-      await back.silence("one message, as the new connection's Receive Maximum says");
     },
   },
   {
