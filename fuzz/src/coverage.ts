@@ -77,15 +77,14 @@ export class Coverage {
     return this.featureCount > before;
   }
 
-  /** The features of the execution at hand, as numbers. Clears. */
-  takeFeatures(): number[] {
-    const features: number[] = [];
+  /** The blocks that the execution at hand ran. Clears. */
+  takeBlocks(): number[] {
+    const blocks: number[] = [];
     for (let counter = 0; counter < this.counterCount; counter++) {
-      const bits = CLASS_BITS[this.#hits[counter] ?? 0] ?? 0;
-      if (bits !== 0) features.push(counter * 256 + bits);
+      if (this.#hits[counter] !== 0) blocks.push(counter);
     }
     this.clear();
-    return features;
+    return blocks;
   }
 
   #take(word: number): void {

@@ -63,20 +63,30 @@ export class Fuzzer {
     }
   }
 
-  /** The fewest inputs, small ones first, that do everything that all of them do. */
+  /** Few and small inputs that together run every block that all of them run; how often is not looked at. */
   async minimised(): Promise<Uint8Array[]> {
-    const { coverage } = this.#options;
     const covered = new Set<number>();
     const kept: Uint8Array[] = [];
     for (const input of [...this.#inputs].sort((a, b) => a.length - b.length)) {
-      coverage.clear();
-      if ((await this.#run(input)) !== undefined) continue;
-      const features = coverage.takeFeatures().filter((feature) => !covered.has(feature));
-      if (features.length === 0) continue;
-      for (const feature of features) covered.add(feature);
-      kept.push(input);
+      const blocks = await this.#blocksOf(input);
+      const added = blocks.filter((block) => !covered.has(block));
+      if (added.length === 0) continue;
+      const small = await shrink(input, this.#options.target.headerBytes, async (candidate) => {
+        const reached = new Set(await this.#blocksOf(candidate));
+        return added.every((block) => reached.has(block));
+      });
+      for (const block of await this.#blocksOf(small)) covered.add(block);
+      kept.push(small);
     }
     return kept;
+  }
+
+  /** None for an input that fails. */
+  async #blocksOf(input: Uint8Array): Promise<number[]> {
+    this.#options.coverage.clear();
+    const error = await this.#run(input);
+    const blocks = this.#options.coverage.takeBlocks();
+    return error === undefined ? blocks : [];
   }
 
   #choose(): Uint8Array {

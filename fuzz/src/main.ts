@@ -1,7 +1,7 @@
 // The command: node fuzz/dist/main.js --target codec|connection --executions N [--seed S] [--save]
 //
 // Plays regressions and corpus, then N new inputs. Ends with 1 when anything failed; each failure is kept in
-// `regressions/`. With --save the corpus is replaced by the fewest inputs that do everything that was seen.
+// `regressions/`. With --save the corpus is replaced by few and small inputs that reach everything that was reached.
 
 import { parseArgs } from "node:util";
 import { readCorpus, readRegressions, writeCorpus, writeRegression } from "./corpus.ts";

@@ -128,7 +128,7 @@ function makeClient(random: Random, index: number, version: ProtocolVersion): Cl
     version,
     expiryInterval: random.pick(expiries),
     receiveMaximum: version === 5 ? random.pick([65_535, 65_535, 1, 2, 5]) : 65_535,
-    keepAlive: random.pick([0, 0, 0, 30, 300]),
+    keepAlive: random.pick([0, 0, 0, 60, 600]),
     topicAliasMaximum: version === 5 ? random.pick([0, 0, 2]) : 0,
     packetIds: random.pick([65_535, 3, 10]),
     ackDelayMs: random.pick([0, 0, 5, 100, 5_000]),

@@ -37,7 +37,7 @@ export function codecTarget(allocated: () => number): Target {
   return {
     name: "codec",
     headerBytes: 2,
-    maximumLength: 2_048,
+    maximumLength: 1_024,
     seeds: PACKETS.flatMap((packet) => [0, 1, 2, 3, 4, 5, 6, 7].map((how) => Uint8Array.of(how, 3, ...packet))),
     run: (input) => play(input, allocated),
   };

@@ -33,6 +33,9 @@ import type { Session } from "./sessions/session.ts";
 import type { Flushable } from "./turn.ts";
 import type { ConnectionEnd } from "./wills.ts";
 
+/** For clients that may not define any: those of 3.x, and those that were told a maximum of 0. */
+const NO_ALIASES = new IncomingAliases(0);
+
 /** Above this many waiting bytes, QoS 1 and 2 deliveries wait in their session. */
 const FULL_BYTES = 262_144;
 
@@ -72,7 +75,7 @@ export class Connection implements Outlet, Flushable {
   wantsProblemInformation = true;
   /** Session Expiry Interval of CONNECT, as the client gave it. 5.0 section 3.14.2.2.2. */
   connectExpiryInterval = 0;
-  incomingAliases: IncomingAliases = new IncomingAliases(0);
+  incomingAliases: IncomingAliases = NO_ALIASES;
   outgoingAliases: OutgoingAliases | undefined;
   authMethod: string | undefined;
   authExchange: AuthExchange | undefined;
@@ -209,16 +212,17 @@ export class Connection implements Outlet, Flushable {
     this.state = "connecting";
   }
 
-  /** CONNACK with success goes out; packets behind CONNECT are handled. */
+  /** CONNACK with success goes out; packets behind CONNECT are handled. Ends the connection when it cannot be sent. */
   accept(sessionPresent: boolean, properties: ConnackProperties): void {
+    const { SUCCESS: reasonCode } = ReasonCode;
+    const isSent = this.#writeConnack({ type: PacketType.CONNACK, sessionPresent, reasonCode, properties });
+    if (!isSent) {
+      // Before CONNACK not even DISCONNECT may be sent, 5.0 [MQTT-3.14.0-1]. Nobody was accepted, so there is no will.
+      this.#end("normal", ReasonCode.PACKET_TOO_LARGE, "CONNACK is larger than the client's Maximum Packet Size");
+      return;
+    }
     this.state = "connected";
     this.#reader.maximumPacketSize = this.listener.maximumPacketSize ?? this.context.limits.maximumPacketSize;
-    this.#writeConnack({
-      type: PacketType.CONNACK,
-      sessionPresent,
-      reasonCode: ReasonCode.SUCCESS,
-      properties,
-    });
     this.#restartKeepAlive(this.context.turn.nowMs);
   }
 
@@ -478,10 +482,14 @@ export class Connection implements Outlet, Flushable {
     }
   }
 
-  #writeConnack(connack: Connack): void {
-    const { reasonString, ...rest } = connack.properties;
-    const plain = reasonString === undefined ? connack.properties : rest;
-    this.#writeFitting((withReason) => (withReason ? connack : { ...connack, properties: plain }));
+  /** @returns false when the client takes no packet of this size, 5.0 [MQTT-3.1.2-24]; then nothing is sent. */
+  #writeConnack(connack: Connack): boolean {
+    const { reasonString: _, ...properties } = connack.properties;
+    const fitting = [connack, { ...connack, properties }].find(
+      (packet) => packetSize(packet, this.version) <= this.maximumPacketSize,
+    );
+    if (fitting !== undefined) this.send(fitting);
+    return fitting !== undefined;
   }
 
   // --- bytes out -------------------------------------------------------------------------------------------------

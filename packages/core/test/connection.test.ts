@@ -53,6 +53,34 @@ test("sends no CONNACK of 3.1.1 to a 5.0 client that says a second CONNECT while
   assert.deepEqual([client.words(), client.isClosed], [[], true]);
 });
 
+test("closes without a word when CONNACK is larger than the client takes, and keeps no session and no will - 5.0 [MQTT-3.1.2-24], [MQTT-3.14.0-1]", async () => {
+  const broker = await MemoryBroker.start();
+  const watcher = await clean(broker, "w");
+  await watcher.subscribe("will");
+  for (const maximumPacketSize of [1, 4, 7]) {
+    const client = broker.client("c");
+    const came = await client.connect({ properties: { maximumPacketSize }, will: { payload: "gone" } });
+    assert.deepEqual([came, client.isClosed], [[], true]);
+  }
+  assert.deepEqual([watcher.words(), broker.counters.sessions], [[], 1]);
+});
+
+test("closes without a word when a refusal is larger than the client takes - 5.0 [MQTT-3.1.2-24]", async () => {
+  const broker = await MemoryBroker.start({ listener: { allowAnonymous: false } });
+  const client = broker.client("c");
+  assert.deepEqual(await client.connect({ properties: { maximumPacketSize: 4 } }), []);
+  assert.equal(client.isClosed, true);
+});
+
+test("refuses a client that takes no AUTH packet of the size that its authentication needs - 5.0 [MQTT-3.1.2-24]", async () => {
+  const asking: AuthExchange = { step: () => ({ outcome: "continue", data: new Uint8Array(20) }) };
+  const broker = await MemoryBroker.start({ hooks: { authMethods: new Map([["m", { start: () => asking }]]) } });
+  const client = broker.client("c");
+  const properties = { authenticationMethod: "m", maximumPacketSize: 20 };
+  assert.deepEqual(await client.connect({ properties }), ["CONNACK 0x95 present=0"]);
+  assert.equal(client.isClosed, true);
+});
+
 test("closes without a word when a second CONNECT of 3.1.1 arrives - 3.1.1 [MQTT-3.1.0-2]", async () => {
   const broker = await MemoryBroker.start();
   const client = await clean(broker, "c", {}, 4);

@@ -26,6 +26,8 @@ interface WillModel {
   nextConnectMs: number;
   /** When the client's next CONNECT with Clean Start 1 went out. */
   nextCleanStartMs: number;
+  /** When it came while its connection still seemed to be open. */
+  cameMs: number;
 }
 
 const SLACK_MS = 1_000;
@@ -108,7 +110,8 @@ export class Model implements Surroundings {
     client.connecting(link, connect, message);
     if (message !== undefined && client.connection !== undefined) {
       const { connection } = client;
-      this.#wills.push({ client, connection, message, nextConnectMs: Infinity, nextCleanStartMs: Infinity });
+      this.#wills.push({ client, connection, message, nextConnectMs: Infinity, nextCleanStartMs: Infinity,
+        cameMs: Infinity });
     }
     return message;
   }
@@ -189,6 +192,10 @@ export class Model implements Surroundings {
       );
       if (isSeen && this.#isDropped(connection))
         this.report.broken("will", `${message.text} after a normal DISCONNECT`);
+      // A broker that ends a connection publishes the will first.
+      if (will.cameMs + SLACK_MS < (connection.link.endedMs ?? Infinity) && this.stalledMs < will.cameMs) {
+        this.#cameEarly(message, fromMs - will.cameMs);
+      }
       const mustBe =
         connection.acceptedMs !== undefined &&
         connection.disconnect === undefined &&
@@ -219,15 +226,16 @@ export class Model implements Surroundings {
     );
   }
 
-  /** A will that comes while it cannot be due. Called when it arrives somewhere. */
+  /** A will arrives somewhere. It cannot come before it is due; without a reason that clients know, the broker has to have one. */
   willCame(message: MessageModel): void {
     const will = this.#wills.find((candidate) => candidate.message === message);
     if (will === undefined) return;
     const { fromMs } = will.client.willDue(will.connection, will.nextCleanStartMs);
-    if (this.nowMs < fromMs)
-      this.report.broken(
-        "will",
-        `${message.text} came ${Math.round(fromMs - this.nowMs)} ms before it was due`,
-      );
+    if (fromMs === Infinity) will.cameMs = Math.min(will.cameMs, this.nowMs);
+    else if (this.nowMs < fromMs) this.#cameEarly(message, fromMs - this.nowMs);
+  }
+
+  #cameEarly(message: MessageModel, ms: number): void {
+    this.report.broken("will", `${message.text} came ${Math.round(ms)} ms before it was due`);
   }
 }

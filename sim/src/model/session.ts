@@ -42,6 +42,8 @@ export class SessionModel {
   expiryUntil: number;
   /** Whether a CONNECT went out that may have replaced it. */
   isDoubtful = false;
+  /** Whether that was so at any time. */
+  wasDoubtful = false;
   /** Whether its client reads so slowly that times say nothing. */
   isSlow = false;
   readonly #surroundings: Surroundings;
@@ -61,7 +63,7 @@ export class SessionModel {
 
   /** A CONNECT that was not answered may have made another session of it. */
   doubt(): void {
-    this.isDoubtful = true;
+    this.isDoubtful = this.wasDoubtful = true;
     this.subscriptions.doubt();
     this.flight.doubt();
   }

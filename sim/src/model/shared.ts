@@ -41,7 +41,7 @@ function groupsOf(clients: Iterable<ClientModel>): Map<string, Member[]> {
         if (presence.shareName === undefined) continue;
         const members = groups.get(presence.topicFilter) ?? [];
         groups.set(presence.topicFilter, members);
-        members.push({ session, presence, isCurrent: client.session === session && session.isLasting });
+        members.push({ session, presence, isCurrent: client.session === session && session.isLasting && !session.wasDoubtful });
       }
     }
   }

@@ -75,13 +75,16 @@ export interface Case {
   readonly webSocket?: boolean;
   /**
    * It shows what the standard recommends or leaves open and the broker promises all the same. Runs only when asked
-   * for; the title begins with "beyond the standard".
+   * for; the title begins with `BEYOND`.
    */
   readonly contract?: boolean;
   /** About how long it has to wait; long ones start first. */
   readonly seconds?: number;
   run(t: Trial): Promise<void>;
 }
+
+/** How the titles of cases with `contract` begin. */
+export const BEYOND = "beyond the standard: ";
 
 export const VERSIONS: readonly Version[] = ["3.1", "3.1.1", "5.0"];
 /** For cases about features that 3.1.1 and 5.0 share. */

@@ -1,6 +1,6 @@
 // Compares the registry with the tables in spec/: which statement is shown by which case, and what is missing.
 import { readFile } from "node:fs/promises";
-import { type Case, versionOf, versionsOf } from "./case.ts";
+import { BEYOND, type Case, versionOf, versionsOf } from "./case.ts";
 import { allCases } from "./registry.ts";
 import { unobservable } from "./unobservable.ts";
 
@@ -65,11 +65,12 @@ export function problems({ statements, hard }: Spec): readonly string[] {
   const known = new Set(statements.map(({ id }) => id));
   const listed = new Set(unobservable.map(({ id }) => id));
   const shown = new Set(allCases.flatMap(({ ids }) => ids));
+  const required = new Set(allCases.flatMap(({ ids, contract }) => (contract === true ? [] : ids)));
   const covered = new Set(allCases.flatMap(tags));
   const titles = allCases.map(({ title }) => title);
   return [
     ...statements
-      .filter(({ id, side }) => side !== "client" && !shown.has(id) && !listed.has(id))
+      .filter(({ id, side }) => side !== "client" && !required.has(id) && !listed.has(id))
       .map(({ id, text }) => `no case: ${id} ${text}`),
     ...[...shown]
       .filter((id) => id.includes("[") && !known.has(id))
@@ -86,6 +87,9 @@ export function problems({ statements, hard }: Spec): readonly string[] {
     ...titles
       .filter((title, index) => titles.indexOf(title) !== index)
       .map((title) => `two cases are called: ${title}`),
+    ...allCases
+      .filter(({ title, contract }) => title.startsWith(BEYOND) !== (contract === true))
+      .map(({ title }) => `title and contract do not agree: ${title}`),
     ...allCases
       .filter((one) => versionsOf(one).length === 0)
       .map(({ title }) => `runs in no version: ${title}`),

@@ -88,7 +88,7 @@ export const explanations: readonly Explanation[] = [
       "its Maximum Packet Size does not count the fixed header, so slightly larger packets pass",
     "a text frame closes the connection": "a WebSocket text frame is taken like a binary one",
     "of all 256 first bytes only those that a client may send are taken":
-      "the reserved flags of acknowledgements, PINGREQ and some other packets are not looked at",
+      "the reserved flags of PUBACK, PUBREC, PUBCOMP and PINGREQ are not looked at, and a client may send PINGRESP",
     "properties out of their range, and an empty topic without an alias, close the connection":
       "Authentication Data without an Authentication Method is taken",
     "shared filters with a bad ShareName or without a filter never become subscriptions":
@@ -118,9 +118,9 @@ export const explanations: readonly Explanation[] = [
     "on resume what is unacknowledged comes first, in its order, with its identifiers and DUP, before anything new":
       "what is sent again after a resume has DUP 0",
     "one publisher's messages of a topic and QoS keep their order while the subscriber comes and goes":
-      "after a resume new messages arrive before older ones",
+      "after a resume newer messages arrive before older ones",
     "overlapping filters deliver at the highest matching QoS":
-      "with overlapping filters one copy is sent, not at the highest of their QoS",
+      "with overlapping filters of QoS 0, 2 and 1 one copy is sent, at QoS 0",
     "retained messages come with RETAIN 1 at the lesser of stored and granted QoS, exact and by wildcard":
       "retained messages are sent at the QoS they were published with, although a lower one was granted",
     "the QoS of a delivery is the lesser of published and granted, online and from the queue":
@@ -147,7 +147,7 @@ export const explanations: readonly Explanation[] = [
     "a password without a user name closes the connection in 3.1.1":
       "a password without a user name is accepted",
     "an acknowledgement of the wrong kind does not complete an exchange":
-      "PUBACK for a message of QoS 2 completes it",
+      "an acknowledgement of another kind completes the exchange",
     "an empty ClientId is refused with 0x02 in 3.1": "an empty ClientId is accepted, as 3.1.1 allows",
     "an empty ClientId with CleanSession 0 gets CONNACK 0x02 and the connection closes":
       "an empty ClientId is accepted with CleanSession 0, too",

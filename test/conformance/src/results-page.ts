@@ -1,5 +1,5 @@
 // The page that compares brokers: a table of sums, each failure in one line, and what goes beyond the standard.
-import { VERSIONS } from "./case.ts";
+import { BEYOND, VERSIONS } from "./case.ts";
 import { BROKERS, type BrokerName, type Explanation } from "./explanations.ts";
 import type { Result } from "./run.ts";
 
@@ -120,10 +120,7 @@ function beyond(runs: readonly Run[]): readonly string[] {
       ["", ...BROKERS.map(({ label }) => label)],
       ...titles
         .sort()
-        .map((title) => [
-          title.replace("beyond the standard: ", ""),
-          ...BROKERS.map(({ name }) => cell(name, title)),
-        ]),
+        .map((title) => [title.replace(BEYOND, ""), ...BROKERS.map(({ name }) => cell(name, title))]),
     ]),
   ];
 }

@@ -77,3 +77,24 @@ test("cases that need another broker are skipped without controls and by control
   const [cannot] = await runConformance({ ...options, controls });
   assert.deepEqual([cannot?.status, cannot?.reason], ["skip", "this broker has no Maximum QoS"]);
 });
+
+test("cases of a version that the broker refuses are skipped", async () => {
+  await withServer(
+    (socket) => socket.end(Buffer.from("20020001", "hex")),
+    async (port) => {
+      const results = await runConformance({ host: "127.0.0.1", port, only });
+      assert.deepEqual(
+        results.map(({ status, reason }) => `${status}: ${reason}`),
+        ["3.1", "3.1.1", "5.0"].map((version) => `skip: the broker does not speak ${version}`),
+      );
+    },
+  );
+});
+
+test("cases that go beyond the standard run only when they are asked for", async () => {
+  const options = { host: "127.0.0.1", port: 1, only: "kill -9", version: "5.0" } as const;
+  assert.deepEqual(await runConformance(options), []);
+  const asked = await runConformance({ ...options, contract: true });
+  assert.ok(asked.length > 0);
+  assert.ok(asked.every(({ contract }) => contract));
+});

@@ -23,7 +23,7 @@ export function compare(
   for (const [index, step] of plan.entries()) {
     model.take(step);
     for (const difference of differencesOf(index, step, heirloom[index], other[index])) {
-      const name = allowedBy(difference, model, plan);
+      const name = allowedBy(difference, model);
       if (name === undefined) unexplained.push(words(difference));
       else allowed.set(name, (allowed.get(name) ?? 0) + 1);
     }

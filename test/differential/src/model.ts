@@ -1,60 +1,81 @@
-// Who is subscribed to what at each step, so that a difference can be explained. Knows nothing of any broker.
+// What the standard says about a live message: who is subscribed to what, and so what the one copy looks like that a
+// client is to get. Knows nothing of any broker.
 
-import type { QoS } from "@heirloom/codec";
-import type { Step, SubscribeStep } from "./plan.ts";
+import type { ProtocolVersion, QoS } from "@heirloom/codec";
+import type { PublishStep, Step, SubscribeStep } from "./plan.ts";
 
-export interface ModelSession {
-  readonly subscriptions: ReadonlyMap<string, SubscribeStep>;
-  readonly isOnline: boolean;
+/** A subscription, and the one with the same filter that it has replaced. */
+export interface ModelSubscription extends SubscribeStep {
+  readonly replaced: SubscribeStep | undefined;
 }
 
-interface Entry {
-  subscriptions: Map<string, SubscribeStep>;
-  isOnline: boolean;
-  isLasting: boolean;
+interface Session {
+  readonly version: ProtocolVersion;
+  readonly isLasting: boolean;
+  readonly subscriptions: Map<string, ModelSubscription>;
 }
 
 /** All sessions of a conversation, moved forward step by step. */
 export class Model {
-  readonly #sessions = new Map<string, Entry>();
+  readonly #sessions = new Map<string, Session>();
+  /** Whether the last step was an UNSUBSCRIBE of a filter that was there. */
+  hadSubscription = false;
 
-  session(client: string): ModelSession | undefined {
-    return this.#sessions.get(client);
-  }
-
-  /** The subscriptions of a client that a topic matches. */
-  matching(client: string, topicName: string): SubscribeStep[] {
-    const subscriptions = this.#sessions.get(client)?.subscriptions ?? new Map<string, SubscribeStep>();
-    return [...subscriptions.values()].filter(({ topicFilter }) => matches(topicFilter, topicName));
+  /** The subscriptions of a client that the topic matches and that take messages of this publisher. */
+  matching(client: string, { client: publisher, topicName }: PublishStep): ModelSubscription[] {
+    const subscriptions = this.#sessions.get(client)?.subscriptions.values() ?? [];
+    return [...subscriptions].filter(
+      // 5.0 [MQTT-3.8.3-3]
+      ({ topicFilter, noLocal }) => matches(topicFilter, topicName) && !(noLocal && client === publisher),
+    );
   }
 
   take(step: Step): void {
     const session = this.#sessions.get(step.client);
+    const subscriptions = session?.subscriptions ?? new Map<string, ModelSubscription>();
     switch (step.action) {
       case "connect": {
-        const kept = step.cleanStart ? undefined : session?.subscriptions;
-        const subscriptions = kept ?? new Map<string, SubscribeStep>();
-        this.#sessions.set(step.client, { subscriptions, isOnline: true, isLasting: step.isLasting });
+        const { version, isLasting, cleanStart } = step;
+        const kept = cleanStart ? new Map<string, ModelSubscription>() : subscriptions;
+        this.#sessions.set(step.client, { version, isLasting, subscriptions: kept });
         return;
       }
       case "subscribe":
-        session?.subscriptions.set(step.topicFilter, step);
+        subscriptions.set(step.topicFilter, { ...step, replaced: subscriptions.get(step.topicFilter) });
         return;
       case "unsubscribe":
-        session?.subscriptions.delete(step.topicFilter);
+        this.hadSubscription = subscriptions.delete(step.topicFilter);
         return;
       case "publish":
         return;
       default:
-        if (session === undefined) return;
-        session.isOnline = false;
-        if (!session.isLasting) this.#sessions.delete(step.client);
+        if (session?.isLasting === false) this.#sessions.delete(step.client);
     }
   }
 }
 
+/** What one copy of a message looks like that goes out because of these subscriptions, but for its DUP flag. */
+export function copyFor(step: PublishStep, subscriptions: readonly SubscribeStep[]): string {
+  const { topicName, payload, retain } = step;
+  // 3.1.1 [MQTT-3.3.5-1], 5.0 [MQTT-3.3.4-2]
+  const granted = Math.max(...subscriptions.map(({ qos }) => qos));
+  const qos: QoS = granted >= step.qos ? step.qos : granted === 1 ? 1 : 0;
+  // 5.0 [MQTT-3.3.1-12], [MQTT-3.3.1-13]
+  const isRetain = retain && subscriptions.some(({ retainAsPublished }) => retainAsPublished);
+  // 5.0 [MQTT-3.3.4-3], [MQTT-3.3.4-4]
+  const identifiers = subscriptions
+    .map(({ subscriptionIdentifier }) => subscriptionIdentifier)
+    .filter((identifier) => identifier !== 0)
+    .sort((a, b) => a - b);
+  return [
+    `PUBLISH ${topicName} "${payload}" qos=${qos} retain=${String(isRetain)} dup=false`,
+    ...(identifiers.length === 0 ? [] : [`ids=${identifiers.join(",")}`]),
+  ].join(" ");
+}
+
 /** 3.1.1 and 5.0 section 4.7. */
 export function matches(topicFilter: string, topicName: string): boolean {
+  // [MQTT-4.7.2-1]
   if (topicName.startsWith("$") && /^[+#]/.test(topicFilter)) return false;
   const names = topicName.split("/");
   const levels = topicFilter.split("/");
@@ -63,9 +84,4 @@ export function matches(topicFilter: string, topicName: string): boolean {
     if (index >= names.length || (level !== "+" && level !== names[index])) return false;
   }
   return levels.length === names.length;
-}
-
-/** The QoS of a delivery. */
-export function lower(a: QoS, b: QoS): QoS {
-  return a < b ? a : b;
 }

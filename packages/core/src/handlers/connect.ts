@@ -200,27 +200,24 @@ async function step(
     return;
   }
   if (answer.outcome === "continue") {
-    connection.send({
-      type: PacketType.AUTH,
-      reasonCode: ReasonCode.CONTINUE_AUTHENTICATION,
-      properties: authProperties(connection, answer),
-    });
+    sendAuth(connection, ReasonCode.CONTINUE_AUTHENTICATION, answer);
     return;
   }
   connection.authExchange = undefined;
   const { pendingConnect } = connection;
   if (pendingConnect === undefined) {
-    connection.send({
-      type: PacketType.AUTH,
-      reasonCode: ReasonCode.SUCCESS,
-      properties: authProperties(connection, answer),
-    });
+    sendAuth(connection, ReasonCode.SUCCESS, answer);
     return;
   }
   connection.pendingConnect = undefined;
   const { connect, client } = pendingConnect;
   const named = answer.username === undefined ? client : { ...client, username: answer.username };
   accept(parts, connection, connect, named, authProperties(connection, answer));
+}
+
+function sendAuth(connection: Connection, reasonCode: number, answer: AuthStep): void {
+  const properties = authProperties(connection, answer);
+  connection.sendWithReason(() => ({ type: PacketType.AUTH, reasonCode, properties }));
 }
 
 function authProperties(
@@ -269,6 +266,7 @@ function accept(
     ...authentication,
     ...connackProperties(parts, connection, connect, client, expiryInterval),
   });
+  if (connection.state === "ended") return;
   context.observer.event("connected", { client, sessionPresent: present });
 }
 

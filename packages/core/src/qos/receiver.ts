@@ -2,8 +2,11 @@
 // Knows neither sockets nor the store; the caller puts what it returns into the turn. Broker and client share it.
 // MQTT 5.0 section 4.3.3, 3.1.1 section 4.3.3.
 
+const NONE: Set<number> = new Set();
+
 export class Receiver {
-  readonly #received = new Set<number>();
+  // Made with the first identifier: most clients never send QoS 2.
+  #received: Set<number> = NONE;
   #onThisConnection = 0;
 
   /** Identifiers received and not released. */
@@ -32,7 +35,7 @@ export class Receiver {
    */
   received(packetId: number): "new" | "known" {
     if (this.#received.has(packetId)) return "known";
-    this.#received.add(packetId);
+    this.#add(packetId);
     this.#onThisConnection++;
     return "new";
   }
@@ -46,11 +49,16 @@ export class Receiver {
 
   /** Takes up an identifier from before a restart. */
   restore(packetId: number): void {
-    this.#received.add(packetId);
+    this.#add(packetId);
   }
 
   clear(): void {
-    this.#received.clear();
+    this.#received = NONE;
     this.#onThisConnection = 0;
+  }
+
+  #add(packetId: number): void {
+    if (this.#received === NONE) this.#received = new Set();
+    this.#received.add(packetId);
   }
 }
