@@ -144,7 +144,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: "a will is kept on disk after it was published",
-    mostSeeds: 60,
+    mostSeeds: 300,
     plant: () => {
       const wills = new WeakMap<LastingSession, ReturnType<LastingSession["record"]>>();
       return replace(

@@ -36,6 +36,8 @@ import type { ConnectionEnd } from "./wills.ts";
 /** For clients that may not define any: those of 3.x, and those that were told a maximum of 0. */
 const NO_ALIASES = new IncomingAliases(0);
 
+/** A Topic Alias with its identifier. 5.0 section 3.3.2.3.4. */
+const ALIAS_BYTES = 3;
 /** Above this many waiting bytes, QoS 1 and 2 deliveries wait in their session. */
 const FULL_BYTES = 262_144;
 
@@ -383,8 +385,11 @@ export class Connection implements Outlet, Flushable {
     const { encoder, turn } = this.context;
     const { topicName } = message;
     const known = aliases.known(topicName);
-    // An alias in front of a whole topic makes a packet larger than it has to be.
-    const mayDefine = this.maximumPacketSize === Infinity || this.#fitsDefining(message, qos, identifiers);
+    // An alias in front of a whole topic makes a packet larger than it has to be; one of three bytes instead of a shorter
+    // topic does so each time.
+    const mayDefine =
+      topicName.length >= ALIAS_BYTES &&
+      (this.maximumPacketSize === Infinity || this.#fitsDefining(message, qos, identifiers));
     const alias = known === 0 && mayDefine ? aliases.free : known;
     const { writer } = this.output;
     const name = known === 0 ? topicName : "";

@@ -81,6 +81,18 @@ test("refuses a client that takes no AUTH packet of the size that its authentica
   assert.equal(client.isClosed, true);
 });
 
+test("gives no alias to a topic that is shorter: the packet would not fit any more - 5.0 [MQTT-3.1.2-24]", async () => {
+  const broker = await MemoryBroker.start();
+  const sub = await clean(broker, "sub", { properties: { topicAliasMaximum: 1, maximumPacketSize: 40 } });
+  await sub.subscribe("a");
+  const pub = await clean(broker, "pub");
+  for (const payload of ["small", "x".repeat(32), "y".repeat(33)]) await pub.publish({ topicName: "a", qos: 1, payload });
+  assert.deepEqual(sub.words(), [
+    'PUBLISH 1 a qos=1 dup=0 "small"',
+    `PUBLISH 2 a qos=1 dup=0 "${"x".repeat(32)}"`,
+  ]);
+});
+
 test("closes without a word when a second CONNECT of 3.1.1 arrives - 3.1.1 [MQTT-3.1.0-2]", async () => {
   const broker = await MemoryBroker.start();
   const client = await clean(broker, "c", {}, 4);
@@ -295,11 +307,11 @@ test("outgoing topic aliases: the first topics get one, the others go with their
   const sub = await clean(broker, "sub", { properties: { topicAliasMaximum: 1, maximumPacketSize: 40 } });
   await sub.subscribe({ topicFilter: "#", qos: 0 });
   const pub = await clean(broker, "pub");
-  await publishAll(pub, "a", 0, ["x".repeat(60), "1"]);
+  await publishAll(pub, "a/b", 0, ["x".repeat(60), "1"]);
   await publishAll(pub, "b", 0, ["2"]);
-  await publishAll(pub, "a", 0, ["3"]);
+  await publishAll(pub, "a/b", 0, ["3"]);
   assert.deepEqual(sub.words(), [
-    'PUBLISH a qos=0 "1" alias=1',
+    'PUBLISH a/b qos=0 "1" alias=1',
     'PUBLISH b qos=0 "2"',
     'PUBLISH (no topic) qos=0 "3" alias=1',
   ]);

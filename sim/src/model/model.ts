@@ -110,8 +110,14 @@ export class Model implements Surroundings {
     client.connecting(link, connect, message);
     if (message !== undefined && client.connection !== undefined) {
       const { connection } = client;
-      this.#wills.push({ client, connection, message, nextConnectMs: Infinity, nextCleanStartMs: Infinity,
-        cameMs: Infinity });
+      this.#wills.push({
+        client,
+        connection,
+        message,
+        nextConnectMs: Infinity,
+        nextCleanStartMs: Infinity,
+        cameMs: Infinity,
+      });
     }
     return message;
   }

@@ -41,7 +41,11 @@ function groupsOf(clients: Iterable<ClientModel>): Map<string, Member[]> {
         if (presence.shareName === undefined) continue;
         const members = groups.get(presence.topicFilter) ?? [];
         groups.set(presence.topicFilter, members);
-        members.push({ session, presence, isCurrent: client.session === session && session.isLasting && !session.wasDoubtful });
+        members.push({
+          session,
+          presence,
+          isCurrent: client.session === session && session.isLasting && !session.wasDoubtful,
+        });
       }
     }
   }
@@ -55,7 +59,8 @@ function isOnlyShared({ session, presence }: Member, message: MessageModel): boo
 }
 
 function judgeOnce(report: Report, members: readonly Member[], message: MessageModel): void {
-  if (message.mostAcceptances !== 1) return;
+  // One that is retained may also have come for a SUBSCRIBE of their own.
+  if (message.mostAcceptances !== 1 || message.retain) return;
   const sessions = new Set(
     members.filter((member) => isOnlyShared(member, message)).map(({ session }) => session),
   );

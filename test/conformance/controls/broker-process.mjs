@@ -30,12 +30,12 @@ async function isListening(port) {
 
 class BrokerProcess {
   #command;
-  #port;
+  #ports;
   #child;
 
-  constructor(command, port) {
+  constructor(command, ports) {
     this.#command = command;
-    this.#port = port;
+    this.#ports = ports;
   }
 
   async start() {
@@ -49,9 +49,11 @@ class BrokerProcess {
   }
 
   async #listening() {
-    while (!(await isListening(this.#port))) {
-      if (this.#ended) throw new Error(`${this.#command[0]} ended instead of listening`);
-      await sleep(20);
+    for (const port of this.#ports) {
+      while (!(await isListening(port))) {
+        if (this.#ended) throw new Error(`${this.#command[0]} ended instead of listening`);
+        await sleep(20);
+      }
     }
   }
 
@@ -77,7 +79,7 @@ export async function withBrokerProcess(prepare, use) {
   const [port, wsPort] = [await freePort(), await freePort()];
   let broker;
   try {
-    broker = new BrokerProcess(await prepare({ port, wsPort, data }), port);
+    broker = new BrokerProcess(await prepare({ port, wsPort, data }), [port, wsPort]);
     await broker.start();
     await use({
       target: { host: "127.0.0.1", port, wsPort },

@@ -79,7 +79,10 @@ class PlanMaker {
     const random = this.#random;
     const client = random.pick(CLIENTS);
     if (!this.#connected.has(client)) return this.#connect(client, index);
-    switch (random.below(12)) {
+    switch (random.below(13)) {
+      case 12:
+        // While it is connected: the new connection takes the session over.
+        return this.#connect(client, index);
       case 0:
         this.#connected.delete(client);
         return { action: random.oneIn(2) ? "disconnect" : "drop", client };

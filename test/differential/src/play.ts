@@ -28,7 +28,10 @@ export async function play(port: number, plan: readonly Step[]): Promise<StepRes
 
 async function perform(port: number, step: Step, speakers: Map<string, Speaker>): Promise<void> {
   if (step.action === "connect") {
-    speakers.set(step.client, await Speaker.connect(port, step));
+    const former = speakers.get(step.client);
+    const speaker = await Speaker.connect(port, step);
+    if (former !== undefined) speaker.follow(await former.takenOver());
+    speakers.set(step.client, speaker);
     return;
   }
   const speaker = speakers.get(step.client);

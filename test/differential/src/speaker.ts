@@ -71,6 +71,23 @@ export class Speaker {
     await this.#client.disconnect();
   }
 
+  /** Another connection has the session now. @returns what came until the broker has closed this one. */
+  async takenOver(): Promise<string[]> {
+    await this.#client.closed;
+    for (;;) {
+      try {
+        this.#handle(await this.#client.next());
+      } catch {
+        return this.take();
+      }
+    }
+  }
+
+  /** What came on an earlier connection of the same client, in the same step. */
+  follow(came: readonly string[]): void {
+    this.#came.unshift(...came);
+  }
+
   /** Ends the connection without DISCONNECT, and waits until the broker has seen it. */
   async drop(): Promise<void> {
     this.#client.socket.end();
@@ -102,6 +119,9 @@ export class Speaker {
       case PacketType.SUBACK:
       case PacketType.UNSUBACK:
         this.#came.push(`${packetName(packet.type)} ${packet.reasonCodes.join(" ")}`);
+        return;
+      case PacketType.DISCONNECT:
+        this.#came.push(`DISCONNECT ${packet.reasonCode}`);
         return;
       default:
         this.#came.push(packetName(packet.type));
