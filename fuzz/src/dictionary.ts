@@ -9,7 +9,9 @@ export const BYTES: readonly number[] = [
 ];
 
 /** Fields of two bytes: lengths, packet identifiers, aliases, Keep Alive. */
-export const WORDS: readonly number[] = [0, 1, 2, 3, 4, 5, 8, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xfffe, 0xffff];
+export const WORDS: readonly number[] = [
+  0, 1, 2, 3, 4, 5, 8, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xfffe, 0xffff,
+];
 
 /** Variable Byte Integers, right and wrong: 0, 1, 127, 128, 16383, the largest, five bytes, long forms, an open end. */
 export const VARINTS: readonly Uint8Array[] = hexes(
@@ -21,7 +23,9 @@ export const STRINGS: readonly Uint8Array[] = [
   ..."# + a a/b a/# +/b a/+/c a// / // $SYS/# $share/g/a $share/g/# $share/h/a/b $share//a $share/g $share/+/a a# a+ #/a"
     .split(" ")
     .map((text) => stringOf(Buffer.from(text))),
-  ..."dev other MQTT MQIsdp m user w/ill aaaaaaaaaaaaaaaaaaaaaaaa".split(" ").map((text) => stringOf(Buffer.from(text))),
+  ..."dev other MQTT MQIsdp m user w/ill aaaaaaaaaaaaaaaaaaaaaaaa"
+    .split(" ")
+    .map((text) => stringOf(Buffer.from(text))),
   stringOf(Buffer.from("a/".repeat(70))),
   // None, U+0000, half of a pair, U+FFFF, beyond Unicode, too long a form, a cut one, a mark, four bytes.
   ...hexes("|00|6100|eda080|efbfbf|f4908080|c080|e282|efbbbf61|f09f98803d|c3a4|7f|c285").map(stringOf),
@@ -29,11 +33,21 @@ export const STRINGS: readonly Uint8Array[] = [
 
 /** Each property of 5.0 section 2.2.2.2 with a usual value, then some with a value that is not allowed. */
 export const PROPERTIES: readonly Uint8Array[] = [
-  ...hexes("0101|0100|0200000001|02ffffffff|0200000000|030001 61|08 0003 612f62|09 0002 0001|0b01|0bffffff7f"),
-  ...hexes("1100000000|1100000005|11ffffffff|12 0001 63|13 0005|15 0001 6d|15 0001 6e|16 0001 3d|16 0001 21|16 0000"),
-  ...hexes("1701|1700|1800000000|1800000001|1901|1900|1a 0001 69|1c 0001 73|1f 0001 72|210001|21ffff|220000|220002"),
-  ...hexes("22ffff|230001|230002|230005|2400|2401|2501|2500|26 0001 6b 0001 76|2700000040|2700000014|27ffffffff"),
-  ...hexes("2801|2901|2a01|2a00|0102|0b00|1702|1902|210000|230000|2402|2700000000|08 0001 23|08 0000|00|0a|7f|8001"),
+  ...hexes(
+    "0101|0100|0200000001|02ffffffff|0200000000|030001 61|08 0003 612f62|09 0002 0001|0b01|0bffffff7f",
+  ),
+  ...hexes(
+    "1100000000|1100000005|11ffffffff|12 0001 63|13 0005|15 0001 6d|15 0001 6e|16 0001 3d|16 0001 21|16 0000",
+  ),
+  ...hexes(
+    "1701|1700|1800000000|1800000001|1901|1900|1a 0001 69|1c 0001 73|1f 0001 72|210001|21ffff|220000|220002",
+  ),
+  ...hexes(
+    "22ffff|230001|230002|230005|2400|2401|2501|2500|26 0001 6b 0001 76|2700000040|2700000014|27ffffffff",
+  ),
+  ...hexes(
+    "2801|2901|2a01|2a00|0102|0b00|1702|1902|210000|230000|2402|2700000000|08 0001 23|08 0000|00|0a|7f|8001",
+  ),
 ];
 
 /** Packets that clients send, of 3.1, 3.1.1 and 5.0. */

@@ -94,7 +94,9 @@ export class Fuzzer {
     const inputs = this.#inputs;
     const { length } = inputs;
     const isNewest = random.below(8) < NEWEST_OF_EIGHT;
-    const index = isNewest ? Math.max(0, length - 1 - random.below(NEWEST)) : random.below(Math.max(1, length));
+    const index = isNewest
+      ? Math.max(0, length - 1 - random.below(NEWEST))
+      : random.below(Math.max(1, length));
     return inputs[index] ?? new Uint8Array(this.#options.target.headerBytes);
   }
 

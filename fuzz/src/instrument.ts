@@ -95,7 +95,11 @@ export function instrument(source: string, first: number): Instrumented {
 const HEADER = "const {hits: __h, allocating: __n} = globalThis.fuzzProbe; ";
 
 function isShortCircuit(kind: ts.SyntaxKind): boolean {
-  return [SyntaxKind.AmpersandAmpersandToken, SyntaxKind.BarBarToken, SyntaxKind.QuestionQuestionToken].includes(kind);
+  return [
+    SyntaxKind.AmpersandAmpersandToken,
+    SyntaxKind.BarBarToken,
+    SyntaxKind.QuestionQuestionToken,
+  ].includes(kind);
 }
 
 function isSizedArray(node: ts.Node): node is ts.NewExpression {

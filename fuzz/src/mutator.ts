@@ -152,7 +152,10 @@ export class Mutator {
     const position = propertiesAt(this.#draft.bytes, frame);
     if (position < 0) return;
     const { value, size } = varintAt(this.#draft.bytes, position, frame.end);
-    this.#addToProperties(frame, this.#draft.copy(position + size, Math.min(frame.end, position + size + value)));
+    this.#addToProperties(
+      frame,
+      this.#draft.copy(position + size, Math.min(frame.end, position + size + value)),
+    );
   }
 
   /** Puts bytes in front of the properties of a packet, and counts them in its Property Length. */

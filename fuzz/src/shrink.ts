@@ -8,7 +8,7 @@ export async function shrink(
 ): Promise<Uint8Array> {
   let best = input;
   for (let size = (best.length - fixed) >> 1; size >= 1; size >>= 1) {
-    for (let start = fixed; start + size <= best.length; ) {
+    for (let start = fixed; start + size <= best.length;) {
       const candidate = without(best, start, size);
       if (await keeps(candidate)) best = candidate;
       else start += size;

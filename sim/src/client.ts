@@ -95,7 +95,7 @@ export class SimClient implements ClientEnd {
     this.#acceptMs = earliestMs + this.#random.between(1, 8) / 8;
     schedule.at(this.#acceptMs, () => process.accept(link));
     const connect = this.#connectPacket(cleanStart);
-    const wanted = will === undefined ? connect : { ...connect, will: willOf(will) };
+    const wanted = will === undefined ? connect : Object.assign(connect, { will: willOf(will) });
     const message = model.connecting(this.#model, link, wanted);
     if (wanted.will !== undefined && message !== undefined) wanted.will.payload = payloadOf(message.id, 0);
     this.send(wanted);

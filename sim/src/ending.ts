@@ -72,7 +72,7 @@ export class Ending {
 
   #bringBack(client: SimClient): void {
     const { state, link } = client;
-    if (state === "connected" && link?.isFrozen === false && link.isSlow === false) return;
+    if (state === "connected" && link !== undefined && !link.isFrozen && !link.isSlow) return;
     if (link !== undefined && state !== "offline") link.cut();
     client.connect(1, false, undefined);
   }

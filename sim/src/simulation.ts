@@ -156,5 +156,5 @@ function doAtClient(client: SimClient, what: Extract<What, { client: number }>, 
 
 /** Lets all promises go on that can. */
 async function settle(): Promise<void> {
-  for (let round = 0; round < PROMISE_ROUNDS; round++) await undefined;
+  for (let round = 0; round < PROMISE_ROUNDS; round++) await Promise.resolve();
 }

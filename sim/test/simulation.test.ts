@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { makePlan, simulate } from "@heirloom/sim";
 
 const SEEDS = 300;
-const STEPS = 150;
+const STEPS = 100;
 
 test(`keeps its promises in ${SEEDS} simulated worlds`, async () => {
   let faults = 0;

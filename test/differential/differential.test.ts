@@ -30,7 +30,9 @@ for (const seed of SEEDS) {
       assert.deepEqual(unexplained, []);
       for (const [name, count] of allowed) t.diagnostic(`${count} times: ${name}`);
       // A conversation in which nobody hears anything would show nothing.
-      const heard = ours.flatMap((step) => [...step.values()].flat()).filter((line) => line.startsWith("PUBLISH"));
+      const heard = ours
+        .flatMap((step) => [...step.values()].flat())
+        .filter((line) => line.startsWith("PUBLISH"));
       assert.ok(heard.length >= 10, `only ${heard.length} messages came`);
     },
   );

@@ -38,7 +38,9 @@ export function codecTarget(allocated: () => number): Target {
     name: "codec",
     headerBytes: 2,
     maximumLength: 1_024,
-    seeds: PACKETS.flatMap((packet) => [0, 1, 2, 3, 4, 5, 6, 7].map((how) => Uint8Array.of(how, 3, ...packet))),
+    seeds: PACKETS.flatMap((packet) =>
+      [0, 1, 2, 3, 4, 5, 6, 7].map((how) => Uint8Array.of(how, 3, ...packet)),
+    ),
     run: (input) => play(input, allocated),
   };
 }
@@ -126,7 +128,10 @@ function checkWritten(packet: Packet, version: ProtocolVersion, side: Side): voi
   const size = packetSize(packet, version);
   holds(size === bytes.length, () => `packetSize ${size} of a packet of ${bytes.length} bytes`);
   const again = readPacket(bytes, version, side);
-  holds(isSamePacket(again, packet), () => `written and read again, a packet of type ${packet.type} is another`);
+  holds(
+    isSamePacket(again, packet),
+    () => `written and read again, a packet of type ${packet.type} is another`,
+  );
   if (packet instanceof Publish) checkPublish(packet, bytes);
 }
 

@@ -81,7 +81,10 @@ export class Judge {
     if (topicAlias === 0) return;
     const maximum = this.#connect?.properties.topicAliasMaximum ?? 0;
     holds(topicAlias <= maximum, () => `topic alias ${topicAlias}; the client takes ${maximum}`);
-    holds(topicName !== "" || this.#aliases.has(topicAlias), () => `topic alias ${topicAlias} is not defined`);
+    holds(
+      topicName !== "" || this.#aliases.has(topicAlias),
+      () => `topic alias ${topicAlias} is not defined`,
+    );
     this.#aliases.add(topicAlias);
   }
 

@@ -31,6 +31,8 @@ export interface World extends Surroundings {
 
 const NEVER = 0xffff_ffff;
 const TIME_SLACK_MS = 1_000;
+/** The broker reads its clock once a turn; what it does counts from the turn's beginning. */
+const TURN_MS = 20;
 
 /** One connection of a client. */
 export interface ConnectionModel {
@@ -184,7 +186,7 @@ export class ClientModel {
 
   /** When a connection ended at the broker. */
   #endOf({ link }: ConnectionModel): { fromMs: number; untilMs: number } {
-    const fromMs = Math.min(link.causeMs, link.endedMs ?? Infinity);
+    const fromMs = Math.min(link.causeMs, link.endedMs ?? Infinity) - TURN_MS;
     return { fromMs, untilMs: this.#world.latestEndMs(link) };
   }
 

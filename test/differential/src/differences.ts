@@ -56,6 +56,14 @@ export const MESSAGE_DIFFERENCES: readonly Entry[] = [
   },
   {
     name:
+      "a message that is sent again: heirloom repeats its Subscription Identifiers, mosquitto leaves them out - " +
+      "5.0 [MQTT-3.3.4-3] says they are sent",
+    explains: ({ difference: { step }, delivery, other }) =>
+      step.action === "connect" &&
+      sameLines(other, copiesFor(delivery, delivery.matching).map(withoutIdentifiers)),
+  },
+  {
+    name:
       "a connection that another one takes over: heirloom publishes its will, mosquitto forgets it when the session goes " +
       "on - 3.1.1 and 5.0 [MQTT-3.1.2-8] say it is published",
     explains: ({ difference: { step }, delivery, other }) =>
@@ -82,20 +90,36 @@ export function allowedBy(difference: Difference, model: Model): string | undefi
   const payloads = [...new Set([...heirloom, ...other].map(payloadOf))].filter(
     (payload) => !sameLines(linesOf(heirloom, payload), linesOf(other, payload)),
   );
-  const names = payloads.map((payload) => {
-    const delivery = model.delivery(client, payload);
-    if (delivery === undefined) return undefined;
-    if (!isExpected(linesOf(heirloom, payload), delivery)) return undefined;
-    const found = { difference, delivery, other: linesOf(other, payload) };
-    return MESSAGE_DIFFERENCES.find(({ explains }) => explains(found))?.name;
-  });
+  const names = payloads.map((payload) =>
+    messageAllowedBy(
+      difference,
+      linesOf(heirloom, payload),
+      linesOf(other, payload),
+      model.delivery(client, payload),
+    ),
+  );
   // Several messages of one topic came at once: each has its reason, or the difference has none.
   return names.includes(undefined) ? undefined : names[0];
 }
 
+function messageAllowedBy(
+  difference: Difference,
+  heirloom: readonly string[],
+  other: readonly string[],
+  delivery: Delivery | undefined,
+): string | undefined {
+  if (delivery === undefined || !isExpected(heirloom.map(firstSending), delivery)) return undefined;
+  // Nothing in the table explains a DUP flag.
+  if (heirloom.length > 0 && other.length > 0 && isRepeated(heirloom) !== isRepeated(other)) return undefined;
+  const found = { difference, delivery, other: other.map(firstSending) };
+  return MESSAGE_DIFFERENCES.find(({ explains }) => explains(found))?.name;
+}
+
 function answerAllowedBy({ step, heirloom, other }: Difference, model: Model): string | undefined {
   if (step.action === "unsubscribe" && !model.hadSubscription) {
-    return sameLines(heirloom, ["UNSUBACK 17"]) && sameLines(other, ["UNSUBACK 0"]) ? UNSUBACK_DIFFERENCE : undefined;
+    return sameLines(heirloom, ["UNSUBACK 17"]) && sameLines(other, ["UNSUBACK 0"])
+      ? UNSUBACK_DIFFERENCE
+      : undefined;
   }
   const isTakeover = step.action === "connect" && step.version === 5;
   return isTakeover && sameLines(heirloom, ["DISCONNECT 142", ...other]) ? TAKEOVER_DIFFERENCE : undefined;
@@ -115,7 +139,9 @@ function isExpected(lines: readonly string[], { step, isOnline, matching }: Deli
   const agreed = [true, false].map((retainAsPublished) =>
     matching.map((subscription) => ({ ...subscription, retainAsPublished })),
   );
-  const candidates = matching.every(({ retainAsPublished }) => retainAsPublished === matching[0]?.retainAsPublished)
+  const candidates = matching.every(
+    ({ retainAsPublished }) => retainAsPublished === matching[0]?.retainAsPublished,
+  )
     ? [matching]
     : agreed;
   return candidates.some((subscriptions) => sameLines(lines, [copyFor(step, subscriptions)]));
@@ -126,6 +152,19 @@ function copiesFor({ step, isOnline }: Delivery, subscriptions: readonly Subscri
   return subscriptions
     .filter(({ qos }) => isOnline || (qos > 0 && step.qos > 0))
     .map((subscription) => copyFor(step, [subscription]));
+}
+
+function withoutIdentifiers(line: string): string {
+  return line.replace(/ ids=.*/, "");
+}
+
+function isRepeated(lines: readonly string[]): boolean {
+  return lines.some((line) => line.includes(" dup=true"));
+}
+
+/** The line as it was, or would have been, when the message was sent first. */
+function firstSending(line: string): string {
+  return line.replace(" dup=true", " dup=false");
 }
 
 function payloadOf(line: string): string {

@@ -50,7 +50,10 @@ export class Model {
         this.#connect(step);
         return;
       case "subscribe":
-        subscriptions.set(step.topicFilter, { ...step, first: subscriptions.get(step.topicFilter)?.first ?? step });
+        subscriptions.set(step.topicFilter, {
+          ...step,
+          first: subscriptions.get(step.topicFilter)?.first ?? step,
+        });
         return;
       case "unsubscribe":
         this.hadSubscription = subscriptions.delete(step.topicFilter);
@@ -78,7 +81,9 @@ export class Model {
 
   #publish(step: PublishStep): void {
     for (const [client, { version, isOnline, subscriptions }] of this.#sessions) {
-      const all = [...subscriptions.values()].filter(({ topicFilter }) => matches(topicFilter, step.topicName));
+      const all = [...subscriptions.values()].filter(({ topicFilter }) =>
+        matches(topicFilter, step.topicName),
+      );
       // 5.0 [MQTT-3.8.3-3]
       const takes = ({ noLocal }: SubscribeStep): boolean => !(noLocal && client === step.client);
       const stale = all.map((subscription) => {

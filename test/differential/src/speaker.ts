@@ -52,7 +52,12 @@ export class Speaker {
 
   unsubscribe(topicFilter: string): void {
     const packetId = ++this.#packetId;
-    this.#client.send({ type: PacketType.UNSUBSCRIBE, packetId, topicFilters: [topicFilter], properties: {} });
+    this.#client.send({
+      type: PacketType.UNSUBSCRIBE,
+      packetId,
+      topicFilters: [topicFilter],
+      properties: {},
+    });
   }
 
   publish({ topicName, qos, retain, payload }: PublishStep): void {
@@ -114,7 +119,9 @@ export class Speaker {
       case PacketType.PUBACK:
       case PacketType.PUBCOMP:
         // Success has two codes: with and without subscribers, 5.0 section 3.4.2.1.
-        this.#came.push(`${packetName(packet.type)}${packet.reasonCode < 0x80 ? "" : ` ${packet.reasonCode}`}`);
+        this.#came.push(
+          `${packetName(packet.type)}${packet.reasonCode < 0x80 ? "" : ` ${packet.reasonCode}`}`,
+        );
         return;
       case PacketType.SUBACK:
       case PacketType.UNSUBACK:

@@ -43,7 +43,8 @@ export class Receiver {
   /** Notes PUBREL. Returns whether the identifier was known, 5.0 [MQTT-4.3.3-11]. */
   released(packetId: number): boolean {
     if (!this.#received.delete(packetId)) return false;
-    if (this.#onThisConnection > 0) this.#onThisConnection--;
+    // Below 0 for one of an earlier connection: 5.0 section 4.9 lets the sender count its PUBCOMP as one more place.
+    this.#onThisConnection--;
     return true;
   }
 
