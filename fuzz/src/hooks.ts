@@ -17,7 +17,7 @@ export const initialize: InitializeHook<HooksData> = (data) => {
 
 export const load: LoadHook = async (url, context, nextLoad) => {
   const loaded = await nextLoad(url, context);
-  if (!INSTRUMENTED.test(url) || loaded.source === undefined || loaded.source === null) return loaded;
+  if (!INSTRUMENTED.test(url) || loaded.source === undefined) return loaded;
   const text = typeof loaded.source === "string" ? loaded.source : new TextDecoder().decode(loaded.source);
   const { code, count } = instrument(text, Atomics.load(counterCount, 0));
   Atomics.add(counterCount, 0, count);

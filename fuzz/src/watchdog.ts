@@ -59,6 +59,6 @@ function watch({ target, state, input }: Shared): void {
 }
 
 if (!isMainThread) {
-  const shared: Shared = workerData;
-  watch(shared);
+  // Given by the constructor above.
+  watch(workerData as Shared);
 }

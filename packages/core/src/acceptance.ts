@@ -31,16 +31,14 @@ export class Acceptance {
    * Takes a message, or refuses it and changes nothing.
    *
    * `withReceipt`: a QoS 2 packet identifier goes to disk with it, so that nobody may see it before.
-   * `isWill`: nobody is there to be told of a refusal, and there is at most one for each session: it is taken also when
-   * the disk is full, and written when there is space again.
    *
    * @returns the reason code for the publisher: success, 0x10 or 0x97.
    */
-  accept(message: Message, withReceipt: boolean, isWill = false): number {
+  accept(message: Message, withReceipt: boolean): number {
     const match = this.#fanOut.match(message.topicName);
     const isStored = message.retain || (message.qos > 0 && match.logs.length > 0);
     this.isStored = isStored;
-    if (isStored && !isWill && !this.#hasSpace(message, match.logs)) {
+    if (isStored && !this.#hasSpace(message, match.logs)) {
       this.#context.counters.refused++;
       return ReasonCode.QUOTA_EXCEEDED;
     }

@@ -251,7 +251,7 @@ export class Broker implements ConnectionHost {
   #publishWill(message: Message, session: Session): void {
     const { counters, hooks, observer } = this.#context;
     const publish = (accepted: Message): void => {
-      if (this.#parts.acceptance.accept(accepted, false, true) >= ReasonCode.UNSPECIFIED_ERROR) return;
+      if (this.#parts.acceptance.accept(accepted, false) >= ReasonCode.UNSPECIFIED_ERROR) return;
       counters.willsPublished++;
       observer.event("willPublished", { clientId: session.clientId, topicName: accepted.topicName });
     };

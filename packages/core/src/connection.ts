@@ -220,7 +220,11 @@ export class Connection implements Outlet, Flushable {
     const isSent = this.#writeConnack({ type: PacketType.CONNACK, sessionPresent, reasonCode, properties });
     if (!isSent) {
       // Before CONNACK not even DISCONNECT may be sent, 5.0 [MQTT-3.14.0-1]. Nobody was accepted, so there is no will.
-      this.#end("normal", ReasonCode.PACKET_TOO_LARGE, "CONNACK is larger than the client's Maximum Packet Size");
+      this.#end(
+        "normal",
+        ReasonCode.PACKET_TOO_LARGE,
+        "CONNACK is larger than the client's Maximum Packet Size",
+      );
       return;
     }
     this.state = "connected";

@@ -123,22 +123,3 @@ test("hold: the end of the full session lets its publishers go on", async () => 
   await broker.advance(1);
   assert.deepEqual(pub.words(), ["PUBREC 8 0x10"]);
 });
-
-test("a will that is due while the disk is full is taken, and sent when there is space again", async () => {
-  const broker = await MemoryBroker.start();
-  const watcher = await lasting(broker, "watcher");
-  await watcher.subscribe("will");
-  const device = broker.client("device");
-  await device.connect({ will: { topicName: "will", payload: "gone", qos: 1 } });
-  const publisher = await clean(broker, "publisher");
-  broker.disk.state = "full";
-  // The first message that meets the full disk waits; from then on all are refused.
-  publisher.sendPublish({ topicName: "will", payload: "waits", qos: 1, packetId: 1 });
-  await broker.settle();
-  await device.drop();
-  watcher.take();
-  assert.equal(broker.counters.willsPublished, 1);
-  broker.disk.state = "ok";
-  await broker.advance(2);
-  assert.ok(watcher.words().some((words) => words.includes("gone")));
-});

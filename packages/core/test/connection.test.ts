@@ -74,7 +74,9 @@ test("closes without a word when a refusal is larger than the client takes - 5.0
 
 test("refuses a client that takes no AUTH packet of the size that its authentication needs - 5.0 [MQTT-3.1.2-24]", async () => {
   const asking: AuthExchange = { step: () => ({ outcome: "continue", data: new Uint8Array(20) }) };
-  const broker = await MemoryBroker.start({ hooks: { authMethods: new Map([["m", { start: () => asking }]]) } });
+  const broker = await MemoryBroker.start({
+    hooks: { authMethods: new Map([["m", { start: () => asking }]]) },
+  });
   const client = broker.client("c");
   const properties = { authenticationMethod: "m", maximumPacketSize: 20 };
   assert.deepEqual(await client.connect({ properties }), ["CONNACK 0x95 present=0"]);
@@ -86,7 +88,8 @@ test("gives no alias to a topic that is shorter: the packet would not fit any mo
   const sub = await clean(broker, "sub", { properties: { topicAliasMaximum: 1, maximumPacketSize: 40 } });
   await sub.subscribe("a");
   const pub = await clean(broker, "pub");
-  for (const payload of ["small", "x".repeat(32), "y".repeat(33)]) await pub.publish({ topicName: "a", qos: 1, payload });
+  for (const payload of ["small", "x".repeat(32), "y".repeat(33)])
+    await pub.publish({ topicName: "a", qos: 1, payload });
   assert.deepEqual(sub.words(), [
     'PUBLISH 1 a qos=1 dup=0 "small"',
     `PUBLISH 2 a qos=1 dup=0 "${"x".repeat(32)}"`,

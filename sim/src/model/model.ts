@@ -228,7 +228,9 @@ export class Model implements Surroundings {
         : !connect.cleanStart;
     return (
       isLasting ||
-      !this.#deaths.some(({ atMs, durableSinceMs }) => atMs >= dueMs - SLACK_MS && durableSinceMs <= dueMs)
+      !this.#deaths.some(
+        ({ atMs, durableSinceMs }) => atMs >= dueMs - SLACK_MS && durableSinceMs <= dueMs + SLACK_MS,
+      )
     );
   }
 

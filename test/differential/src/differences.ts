@@ -19,6 +19,8 @@ interface MessageDifference {
   readonly difference: Difference;
   readonly delivery: Delivery;
   readonly other: readonly string[];
+  /** Whether it was sent before. */
+  readonly isRepeated: boolean;
 }
 
 interface Entry {
@@ -56,11 +58,14 @@ export const MESSAGE_DIFFERENCES: readonly Entry[] = [
   },
   {
     name:
-      "a message that is sent again: heirloom repeats its Subscription Identifiers, mosquitto leaves them out - " +
-      "5.0 [MQTT-3.3.4-3] says they are sent",
-    explains: ({ difference: { step }, delivery, other }) =>
-      step.action === "connect" &&
-      sameLines(other, copiesFor(delivery, delivery.matching).map(withoutIdentifiers)),
+      "a message that is sent again after its subscription was replaced: heirloom names the identifier of now, mosquitto " +
+      "that of then - 5.0 [MQTT-4.4.0-1] asks for the same packet identifier only",
+    explains: ({ delivery, other, isRepeated }) =>
+      isRepeated &&
+      sameLines(
+        other.map(withoutIdentifiers),
+        copiesFor(delivery, delivery.matching).map(withoutIdentifiers),
+      ),
   },
   {
     name:
@@ -85,7 +90,7 @@ const TAKEOVER_DIFFERENCE =
 
 /** @returns the name of the entry that explains the difference. */
 export function allowedBy(difference: Difference, model: Model): string | undefined {
-  const { step, client, topic, heirloom, other } = difference;
+  const { client, topic, heirloom, other } = difference;
   if (topic === "") return answerAllowedBy(difference, model);
   const payloads = [...new Set([...heirloom, ...other].map(payloadOf))].filter(
     (payload) => !sameLines(linesOf(heirloom, payload), linesOf(other, payload)),
@@ -108,10 +113,15 @@ function messageAllowedBy(
   other: readonly string[],
   delivery: Delivery | undefined,
 ): string | undefined {
-  if (delivery === undefined || !isExpected(heirloom.map(firstSending), delivery)) return undefined;
-  // Nothing in the table explains a DUP flag.
-  if (heirloom.length > 0 && other.length > 0 && isRepeated(heirloom) !== isRepeated(other)) return undefined;
-  const found = { difference, delivery, other: other.map(firstSending) };
+  const isRepeated = [...heirloom, ...other].some((line) => line.includes(" dup=true"));
+  // Nothing in the table explains a DUP flag: who sends the message at all sends it with the same.
+  const flags = new Set([...heirloom, ...other].map((line) => line.includes(" dup=true")));
+  if (delivery === undefined || flags.size > 1) return undefined;
+  const ours = heirloom.map(firstSending);
+  if (!isExpected(ours, delivery, isRepeated)) return undefined;
+  // Copies of QoS 0 are not sent again.
+  const sent = isRepeated ? { ...delivery, isOnline: false } : delivery;
+  const found = { difference, delivery: sent, other: other.map(firstSending), isRepeated };
   return MESSAGE_DIFFERENCES.find(({ explains }) => explains(found))?.name;
 }
 
@@ -133,7 +143,11 @@ function isWill({ step }: Delivery): boolean {
  * One copy for all subscriptions, or none without any. Where these do not agree on Retain As Published, the standard does
  * not say what the one copy says: 5.0 section 3.3.1.3.
  */
-function isExpected(lines: readonly string[], { step, isOnline, matching }: Delivery): boolean {
+function isExpected(
+  lines: readonly string[],
+  { step, isOnline, matching }: Delivery,
+  isRepeated: boolean,
+): boolean {
   const isLost = !isOnline && (step.qos === 0 || matching.every(({ qos }) => qos === 0));
   if (matching.length === 0 || isLost) return lines.length === 0;
   const agreed = [true, false].map((retainAsPublished) =>
@@ -144,7 +158,10 @@ function isExpected(lines: readonly string[], { step, isOnline, matching }: Deli
   )
     ? [matching]
     : agreed;
-  return candidates.some((subscriptions) => sameLines(lines, [copyFor(step, subscriptions)]));
+  const words = isRepeated ? withoutIdentifiers : (line: string): string => line;
+  return candidates.some((subscriptions) =>
+    sameLines(lines.map(words), [words(copyFor(step, subscriptions))]),
+  );
 }
 
 /** A copy for each subscription. Those of QoS 0 may be left out for who is away: 3.1.1 and 5.0 section 4.1. */
@@ -156,10 +173,6 @@ function copiesFor({ step, isOnline }: Delivery, subscriptions: readonly Subscri
 
 function withoutIdentifiers(line: string): string {
   return line.replace(/ ids=.*/, "");
-}
-
-function isRepeated(lines: readonly string[]): boolean {
-  return lines.some((line) => line.includes(" dup=true"));
 }
 
 /** The line as it was, or would have been, when the message was sent first. */

@@ -38,14 +38,17 @@ async function perform(port: number, step: Step, speakers: Map<string, Speaker>)
   if (speaker === undefined) throw new Error(`${step.client} is not connected`);
   switch (step.action) {
     case "subscribe":
-      return speaker.subscribe(step);
+      speaker.subscribe(step);
+      return;
     case "unsubscribe":
-      return speaker.unsubscribe(step.topicFilter);
+      speaker.unsubscribe(step.topicFilter);
+      return;
     case "publish":
-      return speaker.publish(step);
+      speaker.publish(step);
+      return;
     default:
       speakers.delete(step.client);
-      return step.action === "drop" ? speaker.drop() : speaker.disconnect();
+      await (step.action === "drop" ? speaker.drop() : speaker.disconnect());
   }
 }
 
