@@ -1,7 +1,8 @@
 // The command: node fuzz/dist/main.js --target codec|connection --executions N [--seed S] [--save]
 //
 // Plays regressions and corpus, then N new inputs. Ends with 1 when anything failed; each failure is kept in
-// `regressions/`. SIGINT ends it early, in order. With --save the corpus is replaced by few and small inputs that reach everything that was reached.
+// `regressions/`. SIGINT ends it early, in order. With --save the corpus is replaced by few and small inputs that reach
+// everything that was reached.
 
 import { parseArgs } from "node:util";
 import { readCorpus, readRegressions, writeCorpus, writeRegression } from "./corpus.ts";
@@ -48,9 +49,9 @@ for (const input of [...readCorpus(target.name), ...target.seeds]) await fuzzer.
 const known = fuzzer.executions;
 const startedMs = performance.now();
 let reportedMs = startedMs;
-let isStopped = false;
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => (isStopped = true));
-while (!isStopped && fuzzer.executions - known < executions) {
+const stop = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
+while (!stop.signal.aborted && fuzzer.executions - known < executions) {
   await fuzzer.playNew(Math.min(BATCH, executions - (fuzzer.executions - known)));
   // Lets signals in.
   await new Promise((resolve) => setImmediate(resolve));

@@ -14,6 +14,9 @@ export class Peer implements Transport {
   isEnded = false;
   /** Takes nothing: what the broker writes stands in line. */
   isStuck = false;
+  /** What the broker does not want to read yet. */
+  readonly #unread: Uint8Array[] = [];
+  #isPaused = false;
   #line: Uint8Array[] = [];
   #lineBytes = 0;
 
@@ -26,7 +29,8 @@ export class Peer implements Transport {
 
   send(bytes: Uint8Array): void {
     this.stream.send(bytes);
-    this.connection.receive(bytes);
+    if (this.#isPaused) this.#unread.push(bytes);
+    else this.connection.receive(bytes);
   }
 
   /** The network between the two is gone. */
@@ -73,5 +77,17 @@ export class Peer implements Transport {
     this.#lineBytes = 0;
   }
 
-  pause(_paused: boolean): void {}
+  pause(paused: boolean): void {
+    this.#isPaused = paused;
+    // Not from within the call: a socket goes on later too.
+    if (!paused && this.#unread.length > 0) queueMicrotask(() => this.#goOn());
+  }
+
+  #goOn(): void {
+    while (!this.#isPaused) {
+      const bytes = this.#unread.shift();
+      if (bytes === undefined) return;
+      this.connection.receive(bytes);
+    }
+  }
 }

@@ -93,6 +93,7 @@ export class Connection implements Outlet, Flushable {
   #isClosing = false;
   #bufferedBytes = 0;
   #wasFull = false;
+  #isHeldBack = false;
 
   constructor(context: Context, host: ConnectionHost, transport: Transport, listener: Listener) {
     this.context = context;
@@ -168,7 +169,7 @@ export class Connection implements Outlet, Flushable {
       .then(() => {
         this.#isBusy = false;
         if (this.state === "ended") return;
-        this.transport.pause(false);
+        if (!this.#isHeldBack) this.transport.pause(false);
         this.#process();
       });
   }
@@ -525,6 +526,14 @@ export class Connection implements Outlet, Flushable {
   #bufferedChanged(bytes: number): void {
     this.context.counters.outputBytes += bytes - this.#bufferedBytes;
     this.#bufferedBytes = bytes;
+    this.#holdBack(bytes > this.context.limits.outputBytes);
+  }
+
+  /** Who does not take the answers may ask no more: each packet of a client costs at least one. */
+  #holdBack(isHeldBack: boolean): void {
+    if (isHeldBack === this.#isHeldBack || this.state === "ended") return;
+    this.#isHeldBack = isHeldBack;
+    if (!this.#isBusy) this.transport.pause(isHeldBack);
   }
 
   #pumpIfRoom(): void {

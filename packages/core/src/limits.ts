@@ -43,7 +43,10 @@ export interface Limits {
   /** Messages and bytes waiting in memory for one clean session; beyond them it is disconnected with 0x97. */
   readonly cleanQueueMessages: number;
   readonly cleanQueueBytes: number;
-  /** Bytes that wait for one connection's socket. Beyond them QoS 0 messages to it are dropped and counted. */
+  /**
+   * Bytes that wait for one connection's socket. Beyond them QoS 0 messages to it are dropped and counted, and nothing
+   * more is read from it.
+   */
   readonly outputBytes: number;
   /** Bytes that wait for all sockets together. Beyond them each connection has only a sixteenth of `outputBytes`. */
   readonly totalOutputBytes: number;

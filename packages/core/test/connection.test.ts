@@ -96,6 +96,19 @@ test("gives no alias to a topic that is shorter: the packet would not fit any mo
   ]);
 });
 
+test("reads nothing more from a client that takes no answers, until it has taken them", async () => {
+  const broker = await MemoryBroker.start({ limits: { outputBytes: 100 } });
+  const client = await clean(broker, "c");
+  client.transport.isStuck = true;
+  for (let pings = 0; pings < 50; pings++) client.send({ type: PacketType.PINGREQ });
+  await broker.settle();
+  assert.equal(client.transport.isPaused, false);
+  await client.ping();
+  assert.equal(client.transport.isPaused, true);
+  assert.equal((await client.unstick()).length, 51);
+  assert.equal(client.transport.isPaused, false);
+});
+
 test("closes without a word when a second CONNECT of 3.1.1 arrives - 3.1.1 [MQTT-3.1.0-2]", async () => {
   const broker = await MemoryBroker.start();
   const client = await clean(broker, "c", {}, 4);

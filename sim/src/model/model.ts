@@ -206,6 +206,7 @@ export class Model implements Surroundings {
         connection.acceptedMs !== undefined &&
         connection.disconnect === undefined &&
         untilMs + SLACK_MS < Math.min(nextConnectMs, this.nowMs) &&
+        // A full disk refuses wills like any message.
         this.stalledMs < fromMs &&
         // By the policy "refuse" a full queue refuses wills too.
         !this.isQueueLimited &&
