@@ -526,10 +526,14 @@ export class Connection implements Outlet, Flushable {
   #bufferedChanged(bytes: number): void {
     this.context.counters.outputBytes += bytes - this.#bufferedBytes;
     this.#bufferedBytes = bytes;
-    this.#holdBack(bytes > this.context.limits.outputBytes);
+    const { outputBytes, maximumPacketSize } = this.context.limits;
+    this.#holdBack(bytes > 2 * outputBytes + maximumPacketSize);
   }
 
-  /** Who does not take the answers may ask no more: each packet of a client costs at least one. */
+  /**
+   * Who does not take the answers may ask no more: each packet of a client costs at least one. Messages alone do not lead
+   * here, they stop earlier: a subscriber that is only slow goes on to be heard, and is not taken for dead.
+   */
   #holdBack(isHeldBack: boolean): void {
     if (isHeldBack === this.#isHeldBack || this.state === "ended") return;
     this.#isHeldBack = isHeldBack;

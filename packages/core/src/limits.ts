@@ -44,8 +44,8 @@ export interface Limits {
   readonly cleanQueueMessages: number;
   readonly cleanQueueBytes: number;
   /**
-   * Bytes that wait for one connection's socket. Beyond them QoS 0 messages to it are dropped and counted, and nothing
-   * more is read from it.
+   * Bytes that wait for one connection's socket. Beyond them QoS 0 messages to it are dropped and counted; at twice as
+   * many and one largest packet, nothing more is read from it.
    */
   readonly outputBytes: number;
   /** Bytes that wait for all sockets together. Beyond them each connection has only a sixteenth of `outputBytes`. */

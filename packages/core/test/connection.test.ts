@@ -97,15 +97,15 @@ test("gives no alias to a topic that is shorter: the packet would not fit any mo
 });
 
 test("reads nothing more from a client that takes no answers, until it has taken them", async () => {
-  const broker = await MemoryBroker.start({ limits: { outputBytes: 100 } });
+  const broker = await MemoryBroker.start({ limits: { outputBytes: 100, maximumPacketSize: 100 } });
   const client = await clean(broker, "c");
   client.transport.isStuck = true;
-  for (let pings = 0; pings < 50; pings++) client.send({ type: PacketType.PINGREQ });
+  for (let pings = 0; pings < 150; pings++) client.send({ type: PacketType.PINGREQ });
   await broker.settle();
   assert.equal(client.transport.isPaused, false);
   await client.ping();
   assert.equal(client.transport.isPaused, true);
-  assert.equal((await client.unstick()).length, 51);
+  assert.equal((await client.unstick()).length, 151);
   assert.equal(client.transport.isPaused, false);
 });
 
