@@ -1,3 +1,5 @@
+// The judge is judged: each planted fault is found within its number of seeds.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FAULTS } from "@heirloom/sim";

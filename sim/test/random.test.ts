@@ -1,3 +1,5 @@
+// The seeded random numbers of the simulation.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Random } from "@heirloom/sim";

@@ -1,3 +1,5 @@
+// Plans that once led to a violation; each is played again.
+
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";

@@ -1,3 +1,5 @@
+// The virtual clock of the simulation.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Schedule } from "@heirloom/sim";

@@ -1,3 +1,5 @@
+// A failing plan becomes a short one that still fails.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { makePlan, plantFault, shrink, simulate } from "@heirloom/sim";

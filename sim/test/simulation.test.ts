@@ -1,3 +1,5 @@
+// A short run of the simulation: no seed may violate the contract.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { makePlan, simulate } from "@heirloom/sim";

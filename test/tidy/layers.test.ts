@@ -86,9 +86,17 @@ function manifestOf(name: string): Manifest {
 /** The sources of what a package exports and runs. */
 function entriesOf(name: string): string[] {
   const { bin = {}, exports } = manifestOf(name);
-  return [...Object.values(bin), ...Object.values(exports).map((entry) => entry.default)].map((path) =>
+  const started = Object.values(bin).map((path) => startedBy(`packages/${name}/${path}`));
+  return [...started, ...Object.values(exports).map((entry) => entry.default)].map((path) =>
     path.replace("./dist/", `packages/${name}/src/`).replace(/\.js$/, ".ts"),
   );
+}
+
+/** What a command in plain JavaScript, outside of `dist`, starts. */
+function startedBy(path: string): string {
+  const started = /"\.(\.\/dist\/[^"]+)"/.exec(read(path))?.[1];
+  assert.ok(started !== undefined, `${path} starts nothing of dist`);
+  return started;
 }
 
 function packageOf({ path }: Pick<SourceFile, "path">): string {
