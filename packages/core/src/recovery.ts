@@ -182,7 +182,7 @@ export class Recovery {
     restored.end = end;
     restored.untilSequence = untilSequence;
     restored.recordNext = next;
-    if (subscription.noLocal) log.keepsPublisher = true;
+    if (subscription.noLocal) logs.keepsPublisher = true;
     logs.restoreSequence(fromSequence - 1);
     if (log.topicFilter !== "") this.#parts.subscriptions.restoreLog(log.topicFilter, log);
     this.#reaches(log, next);

@@ -101,7 +101,11 @@ test("bytes that are no block of that many entries are refused", () => {
 function makeLog(): { log: Log; cachedBytes: () => number; owner: CursorOwner & { count: number } } {
   let cachedBytes = 0;
   const log = new Log(
-    { save: (saved) => (saved.unsaved = true), cached: (_log, bytes) => (cachedBytes += bytes) },
+    {
+      keepsPublisher: false,
+      save: (saved) => (saved.unsaved = true),
+      cached: (_log, bytes) => (cachedBytes += bytes),
+    },
     1,
     "t",
     0,

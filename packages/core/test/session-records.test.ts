@@ -14,7 +14,14 @@ import {
 } from "@heirloom/core/internal";
 import fc from "fast-check";
 
-const log = new Log({ save: () => undefined, cached: () => undefined }, 1, "t", 0, 0, 0);
+const log = new Log(
+  { keepsPublisher: false, save: () => undefined, cached: () => undefined },
+  1,
+  "t",
+  0,
+  0,
+  0,
+);
 const owner = {
   hasInFlight: false,
   lowestInFlight: () => Infinity,

@@ -248,7 +248,6 @@ function accept(
     holder.disconnect(ReasonCode.SESSION_TAKEN_OVER, "another connection with this client identifier");
   }
   const expiryInterval = grantExpiry(parts, connection, connect);
-  const before = sessions.get(clientId);
   const { session, present } = sessions.open(clientId, connect.cleanStart, expiryInterval);
   session.username = client.username;
   session.will = connect.will === undefined ? undefined : willOf(connect.will, clientId);
@@ -256,8 +255,9 @@ function accept(
   connection.client = client;
   setUp(parts, connection, connect);
   if (session instanceof LastingSession) session.state.recordChanged();
-  // The end of a session counts as much as its beginning: after a crash the old one would be back.
-  if (session.isLasting || before?.isLasting === true) connection.waitFor(context.turn.batch());
+  if (session.isLasting) connection.waitFor(context.turn.batch());
+  // The end of a session counts as much as its beginning: this client's may have ended just now, or a moment ago.
+  connection.waitFor(sessions.endedBatch);
   // The session sends nothing before the turn ends, so CONNACK comes first. It may be too large for the client: then this
   // is the end of a connection that holds its session.
   session.connect(connection, client, connect.properties.receiveMaximum ?? 65_535);

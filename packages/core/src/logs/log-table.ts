@@ -37,6 +37,11 @@ export interface LogTableHost {
 export class LogTable implements LogHost {
   readonly #host: LogTableHost;
   readonly #logs = new Map<number, Log>();
+  /**
+   * Set by the first subscription with No Local, and then for all logs: a message that is read from one log again has to
+   * be judged for all subscriptions that it matched.
+   */
+  keepsPublisher = false;
   #lastLogId = 0;
   #sequence = 0;
   readonly #reserved = new ReservedSequences();

@@ -31,6 +31,8 @@ export interface LogReader {
 
 /** What a log needs from the table of logs. */
 export interface LogHost {
+  /** Whether entries say who published: there is a subscription with No Local somewhere. */
+  readonly keepsPublisher: boolean;
   save(log: Log): void;
   /** Bytes in memory changed by `bytes`. */
   cached(log: Log, bytes: number): void;
@@ -47,8 +49,6 @@ export class Log implements Stored {
   endIndex: number;
   /** Bytes of all entries ever appended. */
   totalBytes: number;
-  /** Whether a reader wants to know who published: a subscription with No Local. */
-  keepsPublisher = false;
   /** Whether its last cursor is gone and it goes with the next batch. */
   isDropped = false;
   unsaved = false;
@@ -86,7 +86,7 @@ export class Log implements Stored {
       this.#recent.push(block);
       if (!this.unsaved) this.#host.save(this);
     }
-    this.totalBytes += block.append(message, sequence, identifiers, this.keepsPublisher);
+    this.totalBytes += block.append(message, sequence, identifiers, this.#host.keepsPublisher);
     this.endIndex++;
   }
 

@@ -21,6 +21,7 @@ export class SessionTable {
   readonly #publishWill: (message: Message, session: Session) => void;
   readonly #sessions = new Map<string, Session>();
   #lastSessionId = 0;
+  #endedBatch = 0;
 
   constructor(
     context: Context,
@@ -34,6 +35,14 @@ export class SessionTable {
 
   get size(): number {
     return this.#sessions.size;
+  }
+
+  /**
+   * The batch that deletes the lasting session that ended last. Until it is on disk, a crash would bring that session
+   * back, so nobody may be told before that it is gone.
+   */
+  get endedBatch(): number {
+    return this.#endedBatch;
   }
 
   get(clientId: string): Session | undefined {
@@ -146,6 +155,7 @@ export class SessionTable {
     if (session instanceof CleanSession) session.endQueue();
     if (session instanceof LastingSession) {
       session.end();
+      this.#endedBatch = this.#context.turn.batch();
       observer.event("sessionEnded", { clientId: session.clientId, reason, discarded });
     }
   }

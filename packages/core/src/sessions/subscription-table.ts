@@ -210,7 +210,7 @@ export class SubscriptionTable {
       log.totalBytes,
       nextSequence,
     );
-    if (subscription.noLocal) log.keepsPublisher = true;
+    if (subscription.noLocal) this.#context.logs.keepsPublisher = true;
     return { stretchId, session, subscription, cursor, group };
   }
 
