@@ -2,3 +2,5 @@
 
 export { LevelStore } from "./level-store.ts";
 export type { LevelStoreOptions } from "./level-store.ts";
+export { repairStore } from "./repair.ts";
+export type { Repair } from "./repair.ts";

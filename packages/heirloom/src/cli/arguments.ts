@@ -28,6 +28,8 @@ export class ArgumentsError extends Error {
 export const HELP: string = `Usage: heirloom [options]
        heirloom conformance --host HOST --port PORT [--version 3.1|3.1.1|5.0] [--json]
                         plays the conformance suite to any broker and prints what failed
+       heirloom repair --data DIR
+                        rebuilds a data directory that does not open any more
 
 An MQTT 3.1, 3.1.1 and 5.0 broker that keeps what it acknowledged.
 

@@ -7,6 +7,9 @@ const [command, ...rest] = process.argv.slice(2);
 if (command === "conformance") {
   const { runCommand } = await import("@heirloom/conformance/command");
   await runCommand(rest);
+} else if (command === "repair") {
+  const { repair } = await import("./repair.ts");
+  await repair(rest);
 } else {
   await run(process.argv.slice(2));
 }

@@ -15,6 +15,9 @@ import { settingsFor } from "./settings.ts";
 const STANDARD_OUTPUT = 1;
 const STANDARD_ERROR = 2;
 
+/** LevelDB's words for files that it cannot make sense of. */
+const DAMAGE = /corruption|invalid argument|no such file/i;
+
 /** Runs the server with these arguments. Ends the process with one of {@link ExitCode} when something is wrong. */
 export async function run(args: readonly string[]): Promise<void> {
   process.on("uncaughtException", (error) => fail(error));
@@ -79,7 +82,10 @@ function fail(error: unknown): never {
   }
   const code = exitCodeOf(error);
   if (code !== undefined) {
-    complain(`heirloom: ${messageOf(error)}`);
+    complain(`heirloom: ${messageOf(error).trimEnd()}`);
+    if (code === ExitCode.IO && DAMAGE.test(messageOf(error))) {
+      complain("heirloom: `heirloom repair --data DIR` keeps a copy and rebuilds what can be read");
+    }
     process.exit(code);
   }
   complain(

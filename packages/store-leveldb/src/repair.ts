@@ -1,0 +1,54 @@
+// Rebuilds a database that LevelDB cannot open any more: a copy is put aside first, then LevelDB reads what can be read and
+// writes a new list of its files. What it gets back is checked at the next start like everything else.
+
+import { cp, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { StoreError } from "@heirloom/core";
+import { ClassicLevel } from "classic-level";
+import { DataDirectory } from "./data-directory.ts";
+import { codeOf, toStoreError } from "./errors.ts";
+
+/** What a repair did. */
+export interface Repair {
+  /** `"intact"`: the database opens, nothing was done; `"rebuilt"`: what could be read is in a new list of files. */
+  readonly outcome: "intact" | "rebuilt";
+  /** Where the copy of the database as it was stands. */
+  readonly setAside?: string;
+}
+
+/**
+ * Repairs the database of a data directory if it does not open. No broker may run on it.
+ *
+ * @throws StoreError `STORE_LOCKED` when one does, `STORE_FORMAT` when it is no data directory, `STORE_FULL` without space
+ * for the copy, `STORE_FAILED` when nothing can be rebuilt.
+ */
+export async function repairStore(path: string): Promise<Repair> {
+  const directory = new DataDirectory(path);
+  try {
+    if (!(await directory.prepare()))
+      throw new StoreError("STORE_FORMAT", `${path} is no data directory of heirloom`);
+    if (await opens(directory)) return { outcome: "intact" };
+    const setAside = join(directory.damaged, `leveldb-before-repair-${Date.now()}`);
+    await mkdir(directory.damaged, { recursive: true, mode: 0o700 });
+    await cp(directory.database, setAside, { recursive: true, errorOnExist: true, force: false });
+    await ClassicLevel.repair(directory.database);
+    if (!(await opens(directory)))
+      throw new StoreError("STORE_FAILED", `${path} does not open after the repair either`);
+    return { outcome: "rebuilt", setAside };
+  } catch (error) {
+    throw toStoreError(`repairing ${path}`, error);
+  }
+}
+
+async function opens(directory: DataDirectory): Promise<boolean> {
+  const database = new ClassicLevel(directory.database, { createIfMissing: false });
+  try {
+    await database.open();
+    return true;
+  } catch (error) {
+    if (codeOf(error) !== "LEVEL_LOCKED") return false;
+    throw new StoreError("STORE_LOCKED", `${directory.path} is open in another process`, { cause: error });
+  } finally {
+    await database.close();
+  }
+}

@@ -1,0 +1,54 @@
+// A database that does not open any more is rebuilt from what can be read, and a copy of it is kept.
+
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { mkdtemp, readdir, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { StoreBatch, StoreError } from "@heirloom/core";
+import { LevelStore, repairStore } from "@heirloom/store-leveldb";
+
+describe("repair", () => {
+  let directory: string;
+
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), "heirloom-repair-"));
+    const store = new LevelStore({ directory: join(directory, "data") });
+    await store.open();
+    const batch = new StoreBatch();
+    for (let index = 0; index < 100; index++) batch.put("session", `client-${index}`, new Uint8Array(100));
+    await store.commit(batch);
+    await store.close();
+  });
+
+  after(async () => {
+    await rm(directory, { recursive: true });
+  });
+
+  it("does nothing to a database that opens", async () => {
+    assert.deepEqual(await repairStore(join(directory, "data")), { outcome: "intact" });
+  });
+
+  it("rebuilds a database whose list of files is damaged, keeps a copy, and everything that can be read is there", async () => {
+    const database = join(directory, "data", "leveldb");
+    const manifest = (await readdir(database)).find((name) => name.startsWith("MANIFEST"));
+    assert.ok(manifest !== undefined);
+    await truncate(join(database, manifest), 10);
+    const store = new LevelStore({ directory: join(directory, "data") });
+    await assert.rejects(store.open(), StoreError);
+    const repair = await repairStore(join(directory, "data"));
+    assert.equal(repair.outcome, "rebuilt");
+    assert.ok(repair.setAside !== undefined && existsSync(join(repair.setAside, manifest)));
+    await store.open();
+    let count = 0;
+    for await (const records of store.load("session")) count += records.length;
+    await store.close();
+    assert.equal(count, 100);
+  });
+
+  it("refuses what is no data directory", async () => {
+    await writeFile(join(directory, "file"), "");
+    await assert.rejects(repairStore(directory), { code: "STORE_FORMAT" });
+  });
+});
