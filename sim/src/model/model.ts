@@ -210,7 +210,7 @@ export class Model implements Surroundings {
         this.stalledMs < fromMs &&
         // By the policy "refuse" a full queue refuses wills too.
         !this.isQueueLimited &&
-        this.#isDurable(connection, fromMs);
+        this.#isDurable(connection, fromMs, untilMs);
       message.firstSentMs = fromMs;
       if (mustBe) message.acceptedMs = untilMs + SLACK_MS;
     }
@@ -221,8 +221,11 @@ export class Model implements Surroundings {
     return disconnect?.reasonCode === 0 && isDisconnectFirst && !link.wasCut;
   }
 
-  /** The will of a clean session that is published in the moment before a crash goes with it. */
-  #isDurable({ connect }: ConnectionModel, dueMs: number): boolean {
+  /**
+   * The will of a clean session that is connected, or published in the moment before, goes with a crash. A client that was
+   * frozen learns of the crash only later.
+   */
+  #isDurable({ connect, acceptedMs = Infinity }: ConnectionModel, dueMs: number, latestMs: number): boolean {
     const isLasting =
       connect.protocolVersion === 5
         ? (connect.properties.sessionExpiryInterval ?? 0) > 0
@@ -230,7 +233,9 @@ export class Model implements Surroundings {
     return (
       isLasting ||
       !this.#deaths.some(
-        ({ atMs, durableSinceMs }) => atMs >= dueMs - SLACK_MS && durableSinceMs <= dueMs + SLACK_MS,
+        ({ atMs, durableSinceMs }) =>
+          (atMs >= dueMs - SLACK_MS && durableSinceMs <= dueMs + SLACK_MS) ||
+          (atMs >= acceptedMs && atMs <= latestMs + SLACK_MS),
       )
     );
   }
