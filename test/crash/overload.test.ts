@@ -10,7 +10,7 @@ import { ServerProcess } from "#interop/server";
 import { WireClient } from "#interop/wire-client";
 import { drain, textOf } from "./src/drain.ts";
 
-const OTHERS = 200;
+const OTHERS = 1_000;
 const HOUR_SECONDS = 3_600;
 
 for (const session of ["clean", "lasting"] as const) {
@@ -35,14 +35,14 @@ for (const session of ["clean", "lasting"] as const) {
   }
 }
 
-test("one stuck subscriber costs bounded memory, its QoS 0 is counted, and 200 others get everything", async (t) => {
+test("one stuck subscriber costs bounded memory, its QoS 0 is counted, and 1,000 others get everything", async (t) => {
   const broker = await brokerFor(t, {});
   const port = portOf(broker);
   const { client: stuck } = await WireClient.connect({ port, clientId: "stuck" });
   await stuck.subscribe("load/#", 0);
   stuck.socket.pause();
   const others = await subscribers(port);
-  const rounds = 60;
+  const rounds = 20;
   const payload = Buffer.alloc(4_096);
   let mostBytes = 0;
   const { client: writer } = await WireClient.connect({ port, clientId: "writer" });
@@ -54,7 +54,7 @@ test("one stuck subscriber costs bounded memory, its QoS 0 is counted, and 200 o
     mostBytes = Math.max(mostBytes, broker.counters.outputBytes);
     for (const other of others) await takeOne(other);
   }
-  // 49 MB were published, 8 MiB may wait, the rest is what the system's own buffers take.
+  // 82 MB were published, 8 MiB may wait, the rest is what the system's own buffers take.
   assert.ok(broker.counters.droppedQoS0 > 0);
   assert.equal(broker.counters.publishSent + broker.counters.droppedQoS0, 2 * rounds * OTHERS);
   assert.ok(
