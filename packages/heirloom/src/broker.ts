@@ -23,6 +23,7 @@ import {
 } from "./application-messages.ts";
 import type { ListenerSettings, Settings } from "./config/settings.ts";
 import { addListener, emitEvent, removeListener, throwOutside, type Listeners } from "./events.ts";
+import { Reloader } from "./reload.ts";
 import type { Driven } from "./runtime.ts";
 import { StreamTransport } from "./transports/stream.ts";
 import type { Accept, ConnectionInput, Listener, NewTransport } from "./transports/transport.ts";
@@ -34,6 +35,8 @@ export interface BrokerEvents extends CoreEvents {
    * connections are closed at once; the process should end, and start again on a disk that works.
    */
   storeFailed: { readonly error: Error };
+  /** Something that an operator should look at; the broker goes on. */
+  warning: { readonly message: string };
 }
 
 /** What a broker is made of. */
@@ -65,6 +68,7 @@ export class Broker {
   readonly #eventListeners: Listeners<BrokerEvents> = {};
   readonly #transports = new Set<NewTransport>();
   readonly #listeners: Listener[] = [];
+  readonly #reloader: Reloader = new Reloader();
   #hasFailed = false;
   #stopped: Promise<void> | undefined;
   /** Called when the last transport has closed, while `stop` waits for it. */
@@ -165,6 +169,16 @@ export class Broker {
     const { listener: name = "attached", remoteAddress = "attached" } = options;
     const { allowAnonymous } = this.#parts.settings;
     this.#accept(new StreamTransport(stream, remoteAddress), { name, allowAnonymous });
+  }
+
+  /**
+   * Reads files anew that may have changed, such as password files. All or nothing: when one of them is wrong, the old
+   * ones stay in use.
+   *
+   * @throws ConfigError saying which file is wrong, and why.
+   */
+  reload(): Promise<void> {
+    return this.#reloader.reload();
   }
 
   /**

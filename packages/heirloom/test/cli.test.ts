@@ -57,6 +57,14 @@ describe("heirloom, the command", () => {
     assert.doesNotMatch(second.server.output, /mosquitto/);
   });
 
+  it("reads its files anew on SIGHUP and goes on", async (context) => {
+    const { server, port } = await started(context, ["--store", "memory"]);
+    server.process.kill("SIGHUP");
+    await server.untilOutput(/SIGHUP: files were read anew\n/);
+    await connectTcp(context, port);
+    assert.equal(server.errors, "");
+  });
+
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     it(`stops in order and exits with 0 on ${signal}`, async (context) => {
       const { server, port } = await started(context, ["--store", "memory"]);

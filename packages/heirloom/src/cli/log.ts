@@ -16,6 +16,7 @@ export function logTo(print: (line: string) => void, broker: Broker): void {
       full ? "the disk is full: QoS 1 and 2 and retained messages are refused" : "the disk has space again",
     );
   });
+  broker.on("warning", ({ message }) => print(`warning: ${message}`));
   logDiscards(print, broker);
 }
 

@@ -49,6 +49,7 @@ async function serve(settings: Settings): Promise<void> {
   broker.on("storeFailed", ({ error }) => fail(error));
   logTo(complain, broker);
   stopOnSignals(broker);
+  reloadOnSignal(broker);
   await broker.start();
   for (const line of greeting(version(), settings, broker.listeners, first)) print(line);
   for (const line of warnings(settings, broker.listeners)) complain(line);
@@ -65,6 +66,16 @@ function stopOnSignals(broker: Broker): void {
   };
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
+}
+
+/** SIGHUP reads files anew; when one of them is wrong, the old ones stay and the line says which. */
+function reloadOnSignal(broker: Broker): void {
+  process.on("SIGHUP", () => {
+    broker.reload().then(
+      () => print("SIGHUP: files were read anew"),
+      (error: unknown) => complain(`SIGHUP: nothing was changed: ${messageOf(error)}`),
+    );
+  });
 }
 
 function version(): string {

@@ -1,0 +1,34 @@
+// Reading files anew while the broker runs: password files, rules, certificates. All of them, or none.
+
+/** Something whose files can be read anew. */
+export interface Reloadable {
+  /**
+   * Reads and checks everything, and changes nothing yet.
+   *
+   * @returns what makes the change. It is called when all others are prepared too; it must not throw.
+   * @throws ConfigError saying which file is wrong, and why.
+   */
+  prepare(): Promise<() => void>;
+}
+
+/** Everything that one broker can read anew. */
+export class Reloader {
+  readonly #reloadables: Reloadable[] = [];
+  #latest: Promise<void> = Promise.resolve();
+
+  add(reloadable: Reloadable): void {
+    this.#reloadables.push(reloadable);
+  }
+
+  /** Reads everything anew, one call after the other. @throws what the first that failed has thrown; then nothing changed. */
+  reload(): Promise<void> {
+    const turn = this.#latest.then(() => this.#reloadNow());
+    this.#latest = turn.catch(() => {});
+    return turn;
+  }
+
+  async #reloadNow(): Promise<void> {
+    const changes = await Promise.all(this.#reloadables.map((reloadable) => reloadable.prepare()));
+    for (const change of changes) change();
+  }
+}
