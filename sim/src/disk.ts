@@ -40,8 +40,12 @@ export class Disk {
   readonly #trimmed = new Map<number, StoredBlock[]>();
   /** Index up to which a log was trimmed in this life of the process. */
   readonly #trimmedTo = new Map<number, number>();
-  /** A batch that is under way, or was refused for want of space: after a crash it is there or not. */
-  #uncertain: StoreBatch | undefined;
+  /**
+   * Batches that were handed over and are not acknowledged, in order: under way, or refused for want of space. After a crash
+   * the first of them are there, any number, each wholly or not at all: a batch is one record of the store's write-ahead log, under
+   * one checksum, and a record whose end is torn is dropped at the next start. The core commits one batch at a time.
+   */
+  #uncertain: StoreBatch[] = [];
 
   /** `broken` is told when the core breaks the contract of the port. */
   constructor(schedule: Schedule, random: Random, trace: Trace, broken: (text: string) => void) {
@@ -63,22 +67,23 @@ export class Disk {
 
   /** The process died: what was under way is there or not, and trimmed blocks may be back. */
   crash(): void {
-    const batch = this.#uncertain;
-    this.#uncertain = undefined;
-    if (batch !== undefined) {
-      const isKept = this.random.chance(0.5);
-      this.trace.say("disk", `the batch under way ${isKept ? "is on disk" : "is lost"}`);
-      if (isKept) this.#apply(batch);
+    const uncertain = this.#uncertain;
+    this.#uncertain = [];
+    if (uncertain.length > 0) {
+      const kept = uncertain.slice(0, this.random.below(uncertain.length + 1));
+      this.trace.say("disk", `of ${uncertain.length} batches under way ${kept.length} are on disk`);
+      for (const batch of kept) this.apply(batch);
     }
     for (const [logId, blocks] of this.#trimmed) if (this.random.chance(0.3)) this.#bringBack(logId, blocks);
     this.#trimmed.clear();
     this.#trimmedTo.clear();
   }
 
-  /** Trimmed blocks that still fit in front of what is there. */
+  /** Trimmed blocks that still fit in front of what is there: space is given back block by block, so some may be gone. */
   #bringBack(logId: number, trimmed: readonly StoredBlock[]): void {
     const blocks = this.#logs.get(logId) ?? [];
-    for (let place = trimmed.length - 1; place >= 0; place--) {
+    const gone = this.random.below(trimmed.length + 1);
+    for (let place = trimmed.length - 1; place >= gone; place--) {
       const block = trimmed[place];
       const first = blocks[0];
       if (block === undefined || (first !== undefined && block.lastIndex + 1 !== first.firstIndex)) break;
@@ -88,20 +93,21 @@ export class Disk {
   }
 
   begin(batch: StoreBatch): void {
-    if (this.#uncertain !== undefined && this.#uncertain !== batch)
-      this.#broken("committed another batch than the refused one");
-    this.#uncertain = batch;
+    if (this.#uncertain.includes(batch)) return;
+    if (this.#uncertain.length > 0) this.#broken("committed another batch than the refused one");
+    this.#uncertain.push(batch);
   }
 
   /** The batch is on disk. */
   finish(batch: StoreBatch, startedMs: number): void {
-    this.#uncertain = undefined;
+    this.#uncertain.shift();
     this.commits++;
     this.durableSinceMs = startedMs;
-    this.#apply(batch);
+    this.apply(batch);
   }
 
-  #apply(batch: StoreBatch): void {
+  /** Everything of a batch takes effect. */
+  apply(batch: StoreBatch): void {
     for (const { table, key, value } of batch.records) {
       if (value === undefined) this.#table(table).delete(key);
       else this.#table(table).set(key, value);

@@ -2,6 +2,7 @@
 // model. They judge the judge. Nothing of this is in the production packages.
 
 import type { QoS } from "@heirloom/codec";
+import { StoreBatch } from "@heirloom/core";
 import { Connection } from "../../packages/core/dist/connection.js";
 import { FanOut } from "../../packages/core/dist/fan-out.js";
 import { Receiver } from "../../packages/core/dist/qos/receiver.js";
@@ -14,6 +15,8 @@ import { SessionState } from "../../packages/core/dist/sessions/session-state.js
 import { SessionTable } from "../../packages/core/dist/sessions/session-table.js";
 import { SharedGroup } from "../../packages/core/dist/sessions/shared-group.js";
 import { SubscriptionTable } from "../../packages/core/dist/sessions/subscription-table.js";
+import { Turn } from "../../packages/core/dist/turn.js";
+import { Disk } from "./disk.ts";
 
 export interface Fault {
   readonly name: string;
@@ -346,6 +349,44 @@ export const FAULTS: readonly Fault[] = [
         (original) =>
           function (this: SharedGroup, place) {
             original.call(this, place, 2);
+          },
+      ),
+  },
+  {
+    name: "broker time goes back with the wall clock at a restart",
+    mostSeeds: 400,
+    plant: () => replace(Turn.prototype, "restoreTime", () => nothing),
+  },
+  {
+    name: "DISCONNECT does not change the Session Expiry Interval",
+    mostSeeds: 60,
+    plant: () =>
+      replace(
+        Connection.prototype,
+        "disconnectedByClient",
+        (original) =>
+          function (this: Connection, ...all) {
+            if (this.session?.expiryInterval === 0) this.session.expiryInterval = this.connectExpiryInterval;
+            original.call(this, ...all);
+          },
+      ),
+  },
+  {
+    name: "the disk tears the batch under way at a crash: its records are there, its blocks are not",
+    mostSeeds: 100,
+    plant: () =>
+      replace(
+        Disk.prototype,
+        "crash",
+        (original) =>
+          function (this: Disk) {
+            const { apply } = this;
+            this.apply = (batch) => {
+              const torn = Object.assign(new StoreBatch(), { records: batch.records });
+              apply.call(this, torn);
+            };
+            original.call(this);
+            this.apply = apply;
           },
       ),
   },

@@ -199,7 +199,7 @@ export class Link implements Transport {
   /** The process died or refused: bytes that it had written may still arrive. */
   brokerDied(): void {
     this.cause();
-    this.wasCut = true;
+    if (this.endedMs === undefined) this.wasCut = true;
     this.#ended();
     this.#connection = undefined;
     this.#toClient.cut(() => this.#closedAtClient());

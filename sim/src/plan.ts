@@ -80,6 +80,7 @@ export type What =
   | { readonly kind: "disk-full"; readonly forMs: number }
   | { readonly kind: "disk-slow"; readonly slowMs: number; readonly forMs: number }
   | { readonly kind: "sync-fails" }
+  | { readonly kind: "clock-jumps"; readonly byMs: number }
   | { readonly kind: "wait" };
 
 /** One step: what is done, how long after the step before, and the seed of all that is random in it. */
@@ -107,6 +108,9 @@ const ILLEGAL: readonly (readonly number[])[] = [
   [0x60, 0x02, 0x00, 0x01],
   [0xff, 0xff],
 ];
+
+/** How the wall clock jumps. */
+const JUMPS_MS = [-4_000_000, -400_000, -30_000, -900, 900, 30_000, 4_000_000];
 
 /** Draws a plan. */
 export function makePlan(seed: number, stepCount: number): Plan {
@@ -208,6 +212,10 @@ class StepDrawer {
         }),
       },
       { weight: sometimes(0.3), draw: () => ({ kind: "sync-fails" }) },
+      {
+        weight: sometimes(this.#isExpiring ? 2 : 0.5),
+        draw: () => ({ kind: "clock-jumps", byMs: random.pick(JUMPS_MS) }),
+      },
       { weight: random.between(1, 10), draw: () => ({ kind: "wait" }) },
     ];
   }

@@ -13,7 +13,8 @@ import { SimWorld } from "./world.ts";
 export interface ProcessListener {
   /** The process ended; everything decided before `durableSinceMs` is on disk. */
   ended(durableSinceMs: number): void;
-  started(): void;
+  /** It is up again; its wall clock was `aheadMs` ahead of true time when it started, at `sinceMs`. */
+  started(sinceMs: number, aheadMs: number): void;
   threw(error: unknown): void;
 }
 
@@ -24,6 +25,8 @@ export class BrokerProcess {
   /** Sums over all lives of what the broker's counters said. */
   discardedAtLimit = 0;
   crashes = 0;
+  /** By how much the wall clock is ahead of true time; only a start reads it. */
+  clockAheadMs = 0;
   readonly #schedule: Schedule;
   readonly #random: Random;
   readonly #trace: Trace;
@@ -61,7 +64,9 @@ export class BrokerProcess {
       () => this.#died(),
       (error) => this.#listener.threw(error),
     );
-    const world = new SimWorld(this.#schedule, this.#random.fork(), life);
+    const world = new SimWorld(this.#schedule, this.#random.fork(), life, this.clockAheadMs);
+    const { nowMs: sinceMs } = this.#schedule;
+    const aheadMs = this.clockAheadMs;
     const broker = new Broker({
       store: new SimStore(this.#disk, life),
       world,
@@ -78,7 +83,7 @@ export class BrokerProcess {
         if (life.isDead) return;
         this.#isOpen = true;
         this.#trace.say("process", "is up");
-        this.#listener.started();
+        this.#listener.started(sinceMs, aheadMs);
       },
       (error: unknown) => {
         if (error instanceof StoreError) this.crash(50);

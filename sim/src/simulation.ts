@@ -57,7 +57,7 @@ export class Simulation {
     const limits = { ...DEFAULT_LIMITS, ...plan.limits };
     this.process = new BrokerProcess(this.schedule, random.fork(), this.trace, this.disk, limits, {
       ended: (durableSinceMs) => this.model.processEnded(durableSinceMs),
-      started: () => this.model.processStarted(),
+      started: (sinceMs, aheadMs) => this.model.processStarted(sinceMs, aheadMs),
       threw: (error) =>
         this.report.broken("threw", error instanceof Error ? (error.stack ?? error.message) : String(error)),
     });
@@ -121,6 +121,10 @@ export class Simulation {
         trace.say("disk", `takes ${what.slowMs} ms more for ${what.forMs} ms`);
         disk.slowMs = what.slowMs;
         schedule.after(what.forMs, () => (disk.slowMs = 0));
+        return;
+      case "clock-jumps":
+        trace.say("clock", `jumps by ${what.byMs} ms`);
+        this.process.clockAheadMs += what.byMs;
         return;
       case "sync-fails":
         disk.isBroken = true;

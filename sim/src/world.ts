@@ -1,4 +1,5 @@
-// The broker's world, simulated: virtual time, seeded randomness, turns that come when the schedule says.
+// The broker's world, simulated: virtual time, seeded randomness, turns that come when the schedule says. Like Node's it reads
+// the wall clock once, at its start: a jump of the wall clock shows only to the next process.
 
 import type { Broker, World } from "@heirloom/core";
 import type { Life } from "./life.ts";
@@ -9,11 +10,14 @@ export class SimWorld implements World {
   readonly #schedule: Schedule;
   readonly #random: Random;
   readonly #life: Life;
+  /** By how much the wall clock was ahead of true time when the process started. */
+  readonly #aheadMs: number;
   #broker: Broker | undefined;
   #isTurnRequested = false;
   #wake: Event | undefined;
 
-  constructor(schedule: Schedule, random: Random, life: Life) {
+  constructor(schedule: Schedule, random: Random, life: Life, aheadMs: number) {
+    this.#aheadMs = aheadMs;
     this.#schedule = schedule;
     this.#random = random;
     this.#life = life;
@@ -24,7 +28,7 @@ export class SimWorld implements World {
   }
 
   now(): number {
-    return this.#schedule.nowMs;
+    return this.#schedule.nowMs + this.#aheadMs;
   }
 
   randomBytes(length: number): Uint8Array {
@@ -46,6 +50,6 @@ export class SimWorld implements World {
     this.#schedule.cancel(this.#wake);
     this.#wake = undefined;
     if (timeMs === undefined || this.#life.isDead) return;
-    this.#wake = this.#schedule.at(timeMs, () => this.#life.run(() => this.#broker?.wake()));
+    this.#wake = this.#schedule.at(timeMs - this.#aheadMs, () => this.#life.run(() => this.#broker?.wake()));
   }
 }

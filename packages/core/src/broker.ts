@@ -35,6 +35,7 @@ import type { Session } from "./sessions/session.ts";
 import { SessionTable } from "./sessions/session-table.ts";
 import { SubscriptionTable } from "./sessions/subscription-table.ts";
 import type { Subscription } from "./subscription.ts";
+import { TimeMark } from "./time-mark.ts";
 import { Turn } from "./turn.ts";
 import type { ConnectionEnd } from "./wills.ts";
 
@@ -66,6 +67,7 @@ export class Broker implements ConnectionHost {
   readonly #options: BrokerOptions;
   readonly #connections = new Set<Connection>();
   readonly #sweep: Deadline = new Deadline(() => this.#sweepNow(true));
+  readonly #timeMark: TimeMark;
   #isOpen = false;
   #localClients = 0;
 
@@ -102,6 +104,7 @@ export class Broker implements ConnectionHost {
       encoder: new PublishEncoder(),
       pumps: new PumpQueue(() => world.requestTurn()),
     };
+    this.#timeMark = new TimeMark(turn);
     this.#parts = this.#makeParts();
   }
 
@@ -126,6 +129,11 @@ export class Broker implements ConnectionHost {
         return outlet instanceof Connection ? outlet : undefined;
       },
     };
+  }
+
+  /** Broker time, milliseconds since 1970-01-01 UTC: what `expiresAtMs` of a message is compared with. */
+  get nowMs(): number {
+    return this.#context.turn.nowMs;
   }
 
   // --- life ------------------------------------------------------------------------------------------------------
@@ -163,6 +171,7 @@ export class Broker implements ConnectionHost {
     for (const connection of [...this.#connections]) {
       connection.disconnect(ReasonCode.SERVER_SHUTTING_DOWN, "the server is shutting down");
     }
+    this.#timeMark.keep();
     this.#endTurnNow();
     await this.#context.turn.settle();
     this.#context.turn.end();
@@ -183,15 +192,14 @@ export class Broker implements ConnectionHost {
   }
 
   #endTurnNow(): void {
-    const { turn, pumps, encoder, deadlines, world } = this.#context;
+    const { turn, pumps, encoder, deadlines } = this.#context;
     this.counters.turns++;
     pumps.run();
     if (this.#parts.acceptance.waitingCount > 0) this.#sweepNow(false);
     encoder.endTurn();
     turn.end();
     this.counters.batches = turn.batches;
-    const nextMs = Math.min(deadlines.nextMs ?? Infinity, turn.wakeAtMs);
-    world.wakeAt(nextMs === Infinity ? undefined : nextMs);
+    turn.wakeAt(Math.min(deadlines.nextMs ?? Infinity, turn.wakeAtMs));
   }
 
   /** A time that was asked for with `wakeAt` has come. */
@@ -205,6 +213,7 @@ export class Broker implements ConnectionHost {
   #sweepNow(again: boolean): void {
     const { logs, deadlines, turn } = this.#context;
     logs.sweep(this.limits);
+    if (again && (logs.size > 0 || deadlines.size > 0)) this.#timeMark.keep();
     if (again) deadlines.set(this.#sweep, turn.nowMs + SWEEP_MS);
   }
 

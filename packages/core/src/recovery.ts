@@ -24,6 +24,7 @@ import {
 import { NEVER_EXPIRES } from "./sessions/session-table.ts";
 import type { SharedGroup } from "./sessions/shared-group.ts";
 import type { Stretch } from "./sessions/stretch.ts";
+import { TIME_KEY } from "./time-mark.ts";
 import { parseSharedFilter } from "./topics/index.ts";
 
 export class Recovery {
@@ -40,7 +41,9 @@ export class Recovery {
   /** Reads everything. What cannot be understood is reported and left out. */
   async run(): Promise<void> {
     await this.#each("broker", (key, value) => {
-      if (key === SEQUENCE_KEY) this.#parts.context.logs.restoreSequence(new ByteReader(value).u48());
+      const { logs, turn } = this.#parts.context;
+      if (key === SEQUENCE_KEY) logs.restoreSequence(new ByteReader(value).u48());
+      else if (key === TIME_KEY) turn.restoreTime(new ByteReader(value).u48());
     });
     await this.#loadLogs();
     await this.#each("session", (clientId, value) => this.#session(clientId, value));

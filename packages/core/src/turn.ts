@@ -63,6 +63,8 @@ export class Turn {
   #isFull = false;
   #failed = false;
   #nowMs = 0;
+  /** By how much broker time is ahead of the world's. */
+  #aheadMs = 0;
   #idle: (() => void)[] = [];
   #awaiting: {
     readonly batch: number;
@@ -83,7 +85,7 @@ export class Turn {
   /** Broker time, read once a turn. */
   get nowMs(): number {
     if (this.#nowMs === 0) {
-      this.#nowMs = this.#world.now();
+      this.#nowMs = this.#world.now() + this.#aheadMs;
       // So that it is read anew after this turn, even if the turn produces nothing.
       this.#world.requestTurn();
     }
@@ -91,9 +93,23 @@ export class Turn {
   }
 
   /** The same while the turn ends: it is forgotten then anyway, and asking for another turn would never stop. */
-  #timeAtEnd(): number {
-    if (this.#nowMs === 0) this.#nowMs = this.#world.now();
+  timeAtEnd(): number {
+    if (this.#nowMs === 0) this.#nowMs = this.#world.now() + this.#aheadMs;
     return this.#nowMs;
+  }
+
+  /**
+   * Takes up broker time after a restart: it was `timeMs` already. If the wall clock was set back since, broker time goes on
+   * from there, so that nothing that was over begins again.
+   */
+  restoreTime(timeMs: number): void {
+    this.#nowMs = 0;
+    this.#aheadMs = Math.max(0, timeMs - this.#world.now());
+  }
+
+  /** Asks the world to wake the broker at this broker time; `Infinity` = not at all. */
+  wakeAt(timeMs: number): void {
+    this.#world.wakeAt(timeMs === Infinity ? undefined : timeMs - this.#aheadMs);
   }
 
   /** The number of the newest batch that is on disk. */
@@ -175,12 +191,12 @@ export class Turn {
     if (this.#failed) return;
     if (this.#running !== undefined) {
       // Infinity: it is under way.
-      const isDue = this.#retryAtMs !== Infinity && (force || this.#timeAtEnd() >= this.#retryAtMs);
+      const isDue = this.#retryAtMs !== Infinity && (force || this.timeAtEnd() >= this.#retryAtMs);
       if (isDue) this.#commit(this.#running);
       return;
     }
     if (this.#unsaved.length === 0 && !this.#isWanted) return;
-    if (!force && !this.#isWanted && this.#timeAtEnd() < this.#lazySinceMs + LAZY_COMMIT_MS) return;
+    if (!force && !this.#isWanted && this.timeAtEnd() < this.#lazySinceMs + LAZY_COMMIT_MS) return;
     const batch = new StoreBatch();
     const saving = this.#unsaved;
     this.#unsaved = [];
@@ -189,7 +205,7 @@ export class Turn {
       thing.save(batch, this.#collecting);
     }
     this.#isWanted = false;
-    this.#lazySinceMs = this.#unsaved.length === 0 ? Infinity : this.#timeAtEnd();
+    this.#lazySinceMs = this.#unsaved.length === 0 ? Infinity : this.timeAtEnd();
     this.#collecting++;
     this.#running = batch;
     this.#commit(batch);

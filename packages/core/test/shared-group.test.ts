@@ -287,3 +287,19 @@ test("members that are behind are fed from the group's log in order, over blocks
   }
   assert.deepEqual(got, payloads);
 });
+
+test("a message given at QoS 0 leaves only when the group's place is on disk, so that a crash does not give it again", async () => {
+  const broker = await MemoryBroker.start();
+  const offline = await lasting(broker, "offline");
+  await offline.subscribe("$share/g/t");
+  await offline.drop();
+  const member = await clean(broker, "member");
+  await member.subscribe({ topicFilter: "$share/g/t", qos: 0 });
+  const pub = await clean(broker, "pub");
+  broker.disk.state = "slow";
+  await pub.publish({ topicName: "t", qos: 1, payload: "1" });
+  assert.deepEqual(member.words(), []);
+  broker.disk.state = "ok";
+  await broker.settle();
+  assert.deepEqual(member.words(), ['PUBLISH t qos=0 "1"']);
+});

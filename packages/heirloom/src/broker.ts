@@ -138,8 +138,8 @@ export class Broker {
     payload: string | Uint8Array,
     options: PublishOptions = {},
   ): Promise<void> {
-    const { settings, world } = this.#parts;
-    const fields = messageFields(topicName, payload, options, settings.limits.topicLevels, world.now());
+    const { topicLevels } = this.#parts.settings.limits;
+    const fields = messageFields(topicName, payload, options, topicLevels, this.#core.nowMs);
     const reasonCode = await this.#core.publish(fields);
     if (reasonCode >= FIRST_REFUSAL) throw new PublishRefusedError(reasonCode);
   }

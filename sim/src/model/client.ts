@@ -18,6 +18,7 @@ import type { Link } from "../network.ts";
 import type { MessageModel } from "./message.ts";
 import { idOf } from "./message.ts";
 import { type Surroundings, SessionModel } from "./session.ts";
+import type { ClockModel } from "./clock.ts";
 import type { Grant, Presence } from "./subscriptions.ts";
 
 /** What a client needs to find of others. */
@@ -25,6 +26,9 @@ export interface World extends Surroundings {
   message(id: number): MessageModel | undefined;
   /** When the process that had this connection was up again; `Infinity` while it is not; the link's end if that is on disk. */
   latestEndMs(link: Link): number;
+  readonly clock: ClockModel;
+  /** Whether what the broker did at `timeMs`, and nobody was told, may have been forgotten in a crash. */
+  mayBeForgotten(timeMs: number): boolean;
   /** A will arrived somewhere. */
   willCame(message: MessageModel): void;
 }
@@ -43,6 +47,7 @@ export interface ConnectionModel {
   readonly will: MessageModel | undefined;
   /** A DISCONNECT was sent. */
   disconnect: Disconnect | undefined;
+  disconnectedMs: number;
   /** Whether the broker had no other reason to end the connection before. */
   isDisconnectFirst: boolean;
   /** Packet identifiers whose acknowledgement is awaited, in the order in which it has to come. */
@@ -90,6 +95,7 @@ export class ClientModel {
       acceptedMs: undefined,
       will,
       disconnect: undefined,
+      disconnectedMs: Infinity,
       isDisconnectFirst: false,
       pubacks: [],
       pubrecs: [],
@@ -155,6 +161,7 @@ export class ClientModel {
         message.closedMs = Math.min(message.closedMs, this.#world.nowMs);
       this.#outgoing.clear();
     } else {
+      this.#cameBack(existing);
       existing.expiryFrom = existing.expiryUntil = expiryInterval;
       existing.isDoubtful = false;
     }
@@ -162,11 +169,31 @@ export class ClientModel {
     this.session?.flight.connect(existing !== undefined, receiveMaximum);
   }
 
+  /** A session that was to end with DISCONNECT is there again: it missed what came until the crash that forgot it. */
+  #cameBack(session: SessionModel): void {
+    const { disconnect, disconnectedMs = 0, link } = this.#lastEnded ?? {};
+    if (disconnect?.properties.sessionExpiryInterval === undefined || link === undefined) return;
+    session.subscriptions.missed(disconnectedMs, this.#world.latestEndMs(link));
+  }
+
+  /** Whether a DISCONNECT certainly ended the session. */
+  #hasEndedSession(): boolean {
+    const { disconnect, isDisconnectFirst, link } = this.#lastEnded ?? {};
+    return (
+      disconnect?.properties.sessionExpiryInterval === 0 &&
+      isDisconnectFirst === true &&
+      this.#unanswered.length === 0 &&
+      link?.endedMs !== undefined &&
+      !link.wasCut &&
+      !this.#world.mayBeForgotten(link.endedMs)
+    );
+  }
+
   #expectPresent(connection: ConnectionModel): "yes" | "no" | "maybe" {
     const { session } = this;
     if (connection.connect.cleanStart || session === undefined) return "no";
     if (session.isDoubtful) return "maybe";
-    if (session.expiryUntil === 0) return "no";
+    if (session.expiryUntil === 0 || this.#hasEndedSession()) return "no";
     const { earliestMs, latestMs } = this.#sessionEnd(session);
     if (this.#world.nowMs <= earliestMs) return "yes";
     return connection.sentMs > latestMs + TIME_SLACK_MS ? "no" : "maybe";
@@ -178,9 +205,11 @@ export class ClientModel {
     if (before === undefined) return { earliestMs: 0, latestMs: Infinity };
     const { fromMs, untilMs } = this.#endOf(before);
     const latestMs = Math.max(untilMs, ...this.#unanswered.map(({ link }) => this.#world.latestEndMs(link)));
+    const { clock } = this.#world;
+    const range = { fromMs, untilMs: latestMs };
     return {
-      earliestMs: session.expiryFrom === NEVER ? Infinity : fromMs + session.expiryFrom * 1000,
-      latestMs: session.expiryUntil === NEVER ? Infinity : latestMs + session.expiryUntil * 1000,
+      earliestMs: clock.due(range, expiryMs(session.expiryFrom)).fromMs,
+      latestMs: clock.due(range, expiryMs(session.expiryUntil)).untilMs,
     };
   }
 
@@ -263,7 +292,10 @@ export class ClientModel {
 
   #disconnecting(connection: ConnectionModel, session: SessionModel, disconnect: Disconnect): void {
     connection.disconnect = disconnect;
-    connection.isDisconnectFirst = connection.link.causeMs > this.#world.nowMs;
+    connection.disconnectedMs = this.#world.nowMs;
+    // A client of 3.x whose message a full disk refused is closed, and sees it only when what it was sent before is on disk.
+    const mayBeRefused = this.version < 5 && this.#world.stalledMs >= connection.sentMs;
+    connection.isDisconnectFirst = connection.link.causeMs > this.#world.nowMs && !mayBeRefused;
     connection.link.cause();
     const { sessionExpiryInterval } = disconnect.properties;
     if (sessionExpiryInterval === undefined) return;
@@ -361,18 +393,24 @@ export class ClientModel {
   /** When a connection's will is due, at the earliest and at the latest, if it is not cancelled. */
   willDue(connection: ConnectionModel, cleanStartMs: number): { fromMs: number; untilMs: number } {
     const { connect, will } = connection;
+    const { clock } = this.#world;
     if (will === undefined) return { fromMs: Infinity, untilMs: Infinity };
-    const { fromMs, untilMs } = this.#endOf(connection);
+    const ended = this.#endOf(connection);
+    const { fromMs } = ended;
     const delay = connect.protocolVersion === 5 ? (connect.will?.willDelayInterval ?? 0) : 0;
     const expiry = expiryOf(connect);
     // A DISCONNECT may have changed the expiry.
     const least = Math.min(delay, expiry, connection.disconnect?.properties.sessionExpiryInterval ?? expiry);
     // It is due at the latest when the session ends, 5.0 [MQTT-3.1.2-8].
     return {
-      fromMs: Math.min(fromMs + least * 1000, Math.max(fromMs, cleanStartMs)),
-      untilMs: untilMs + Math.min(delay, Math.max(expiry, least)) * 1000,
+      fromMs: Math.min(clock.due(ended, least * 1000).fromMs, Math.max(fromMs, cleanStartMs)),
+      untilMs: clock.due(ended, Math.min(delay, Math.max(expiry, least)) * 1000).untilMs,
     };
   }
+}
+
+function expiryMs(expiryInterval: number): number {
+  return expiryInterval === NEVER ? Infinity : expiryInterval * 1000;
 }
 
 /** Seconds that the session outlives its connection, by CONNECT. */

@@ -2,6 +2,7 @@
 
 import type { QoS } from "@heirloom/codec";
 import type { Link } from "../network.ts";
+import type { ClockModel, Range } from "./clock.ts";
 
 export interface MessageInit {
   readonly id: number;
@@ -37,8 +38,10 @@ export class MessageModel implements MessageInit {
   doubts = 0;
   /** The connection on which a QoS 0 message went out. */
   link: Link | undefined;
+  readonly #clock: ClockModel;
 
-  constructor(init: MessageInit) {
+  constructor(init: MessageInit, clock: ClockModel) {
+    this.#clock = clock;
     this.id = init.id;
     this.publisher = init.publisher;
     this.topicName = init.topicName;
@@ -61,11 +64,16 @@ export class MessageModel implements MessageInit {
 
   /** When it expires at the earliest and at the latest; `Infinity` = never. */
   get expiresFromMs(): number {
-    return this.expiryInterval === -1 ? Infinity : this.firstSentMs + this.expiryInterval * 1000;
+    return this.#expires.fromMs;
   }
 
   get expiresUntilMs(): number {
-    return this.expiryInterval === -1 ? Infinity : this.lastMs + this.expiryInterval * 1000;
+    return this.#expires.untilMs;
+  }
+
+  get #expires(): Range {
+    const delayMs = this.expiryInterval === -1 ? Infinity : this.expiryInterval * 1000;
+    return this.#clock.due({ fromMs: this.firstSentMs, untilMs: this.lastMs }, delayMs);
   }
 
   /** How often the broker may have accepted it. */

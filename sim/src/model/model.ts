@@ -4,6 +4,7 @@
 import type { Connect, QoS } from "@heirloom/codec";
 import type { Link } from "../network.ts";
 import { ClientModel, type ConnectionModel } from "./client.ts";
+import { ClockModel } from "./clock.ts";
 import { type MessageInit, MessageModel } from "./message.ts";
 import type { Report } from "./report.ts";
 import { RetainedModel } from "./retained.ts";
@@ -36,6 +37,7 @@ export class Model implements Surroundings {
   readonly report: Report;
   readonly retained: RetainedModel = new RetainedModel();
   readonly clients: Map<string, ClientModel> = new Map();
+  readonly clock: ClockModel = new ClockModel();
   readonly isQueueLimited: boolean;
   stalledMs: number = -Infinity;
   readonly #now: () => number;
@@ -68,7 +70,7 @@ export class Model implements Surroundings {
 
   /** A message that its publisher will send; its number goes into the payload. */
   newMessage(init: Omit<MessageInit, "id">): MessageModel {
-    const message = new MessageModel({ ...init, id: ++this.#lastId });
+    const message = new MessageModel({ ...init, id: ++this.#lastId }, this.clock);
     this.#messages.set(message.id, message);
     return message;
   }
@@ -83,9 +85,19 @@ export class Model implements Surroundings {
     this.#deaths.push({ atMs: this.nowMs, durableSinceMs, startedMs: Infinity });
   }
 
-  processStarted(): void {
+  /** It is up again after a start at `sinceMs`, with a wall clock that was `aheadMs` ahead. */
+  processStarted(sinceMs: number, aheadMs: number): void {
     const death = this.#deaths.at(-1);
-    if (death !== undefined) death.startedMs = Math.min(death.startedMs, this.nowMs);
+    if (death === undefined) return;
+    death.startedMs = Math.min(death.startedMs, this.nowMs);
+    this.clock.started(sinceMs, aheadMs, death.atMs, death.durableSinceMs);
+  }
+
+  /** Whether what the broker did at `timeMs`, and nobody was told, may have been forgotten in a crash. */
+  mayBeForgotten(timeMs: number): boolean {
+    return this.#deaths.some(
+      ({ atMs, durableSinceMs }) => atMs >= timeMs && durableSinceMs <= timeMs + SLACK_MS,
+    );
   }
 
   /**
@@ -218,7 +230,13 @@ export class Model implements Surroundings {
 
   /** Whether the client's normal DISCONNECT reached the broker. */
   #isDropped({ disconnect, isDisconnectFirst, link }: ConnectionModel): boolean {
-    return disconnect?.reasonCode === 0 && isDisconnectFirst && !link.wasCut;
+    return (
+      disconnect?.reasonCode === 0 &&
+      isDisconnectFirst &&
+      !link.wasCut &&
+      // DISCONNECT is not acknowledged: a crash before it is on disk forgets it.
+      !this.mayBeForgotten(link.endedMs ?? Infinity)
+    );
   }
 
   /**

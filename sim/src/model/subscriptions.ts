@@ -38,6 +38,13 @@ export interface Presence {
 
 export class Subscriptions {
   readonly presences: Presence[] = [];
+  /** Times in which the broker may have had no session. */
+  readonly #gaps: { readonly fromMs: number; readonly untilMs: number }[] = [];
+
+  /** Nothing of this time is certain. */
+  missed(fromMs: number, untilMs: number): void {
+    this.#gaps.push({ fromMs, untilMs });
+  }
 
   /** SUBSCRIBE was sent. */
   subscribing(options: Options, nowMs: number): Grant {
@@ -102,6 +109,8 @@ export class Subscriptions {
 
   /** The presences that certainly stood when the message was accepted, whenever that was. */
   certainFor(message: MessageModel): Presence[] {
+    if (this.#gaps.some(({ fromMs, untilMs }) => fromMs <= message.lastMs && message.firstSentMs <= untilMs))
+      return [];
     return this.presences.filter(
       (presence) =>
         presence.certainFromMs <= message.firstSentMs &&

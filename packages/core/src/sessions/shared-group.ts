@@ -204,6 +204,8 @@ export class SharedGroup implements CursorOwner, Pumpable, StretchGroup, Stored 
     this.#context.turn.save(this);
     this.#context.logs.touch(cursor.log);
     if (subscription.qos === 0) {
+      // At most once: a crash that forgets that the group gave it would give it again.
+      session.outlet?.waitFor(this.#context.turn.batch());
       session.offerQoS0(message, retain, identifiersOf(member));
       return;
     }

@@ -47,6 +47,11 @@ export class MemoryWorld implements World {
     return this.#wakeAtMs;
   }
 
+  /** Sets the wall clock, also back. A broker reads it once, at its start: call this right before a restart. */
+  setTo(timeMs: number): void {
+    this.#nowMs = timeMs;
+  }
+
   /** Moves time forward; never back. Wakes nobody. */
   moveTo(timeMs: number): void {
     this.#nowMs = Math.max(this.#nowMs, timeMs);
