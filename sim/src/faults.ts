@@ -197,8 +197,8 @@ export const FAULTS: readonly Fault[] = [
         SessionTable.prototype,
         "restore",
         (original) =>
-          function (this: SessionTable, clientId, sessionId) {
-            const session = original.call(this, clientId, sessionId);
+          function (this: SessionTable, ...rest) {
+            const session = original.call(this, ...rest);
             Object.defineProperty(session, "expiryInterval", { get: () => NEVER, set: nothing });
             return session;
           },
@@ -226,8 +226,8 @@ export const FAULTS: readonly Fault[] = [
         RetainedMessages.prototype,
         "set",
         (original) =>
-          function (this: RetainedMessages, message) {
-            if (message.payloadLength > 0) original.call(this, message);
+          function (this: RetainedMessages, message, account) {
+            if (message.payloadLength > 0) original.call(this, message, account);
           },
       ),
   },

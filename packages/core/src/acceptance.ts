@@ -30,11 +30,12 @@ export class Acceptance {
   /**
    * Takes a message, or refuses it and changes nothing.
    *
-   * `withReceipt`: a QoS 2 packet identifier goes to disk with it, so that nobody may see it before.
+   * `withReceipt`: a QoS 2 packet identifier goes to disk with it, so that nobody may see it before. `account`: whose
+   * message it is, kept with a retained one.
    *
    * @returns the reason code for the publisher: success, 0x10 or 0x97.
    */
-  accept(message: Message, withReceipt: boolean): number {
+  accept(message: Message, withReceipt: boolean, account: string | undefined): number {
     const match = this.#fanOut.match(message.topicName);
     const isStored = message.retain || (message.qos > 0 && match.logs.length > 0);
     this.isStored = isStored;
@@ -44,7 +45,7 @@ export class Acceptance {
     }
     const isSecret = message.qos === 2 && (withReceipt || isStored);
     this.#fanOut.publish(message, match, isSecret ? this.#context.turn.batch() : 0);
-    if (message.retain) this.#retained.set(message);
+    if (message.retain) this.#retained.set(message, account);
     // A receiver may have been disconnected for being slow, and its will accepted in between.
     this.isStored = isStored;
     const isMatched = match.recipients.length > 0 || match.logs.length > 0 || match.groups.length > 0;

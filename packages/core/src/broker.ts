@@ -6,6 +6,8 @@
 import type { Packet } from "@heirloom/codec";
 import { PacketType, ReasonCode, UsageError } from "@heirloom/codec";
 import { Acceptance } from "./acceptance.ts";
+import { ClientAccess, Rules } from "./access.ts";
+import { Accounts } from "./accounts.ts";
 import { Connection, type ConnectionHost } from "./connection.ts";
 import type { Context } from "./context.ts";
 import { Counters } from "./counters.ts";
@@ -22,8 +24,9 @@ import { LOCAL_CLIENT_IDS, LocalOutlet, type MessageHandler } from "./local-clie
 import { LogTable } from "./logs/log-table.ts";
 import { Message, type MessageFields } from "./message.ts";
 import type { Parts } from "./parts.ts";
-import type { Hooks, PublishHook } from "./ports/hooks.ts";
+import { lostClient, type Hooks, type PublishHook } from "./ports/hooks.ts";
 import type { Observer } from "./ports/observer.ts";
+import type { Permissions } from "./ports/permissions.ts";
 import type { Store } from "./ports/store.ts";
 import type { Transport } from "./ports/transport.ts";
 import type { World } from "./ports/world.ts";
@@ -34,6 +37,7 @@ import { PumpQueue } from "./sessions/pump-queue.ts";
 import type { Session } from "./sessions/session.ts";
 import { SessionTable } from "./sessions/session-table.ts";
 import { SubscriptionTable } from "./sessions/subscription-table.ts";
+import { checkSubscriptions } from "./subscription-check.ts";
 import type { Subscription } from "./subscription.ts";
 import { TimeMark } from "./time-mark.ts";
 import { Turn } from "./turn.ts";
@@ -44,11 +48,16 @@ const DUE_PER_TURN = 1_000;
 /** How often logs are trimmed and queues cut to their limit. */
 const SWEEP_MS = 1_000;
 
+/** Subscriptions that one turn checks after the rules changed, at least those of one connection. */
+const CHECKS_PER_TURN = 1_000;
+
 export interface BrokerOptions {
   readonly store: Store;
   readonly world: World;
   readonly limits?: Partial<Limits>;
   readonly hooks?: Hooks;
+  /** Which topics clients may use. Default: all but the broker's own. */
+  readonly permissions?: Permissions;
   readonly observer?: Observer;
   /** The store failed for good: the process has to stop at once. Nothing is acknowledged any more. */
   readonly storeFailed?: (error: Error) => void;
@@ -68,6 +77,8 @@ export class Broker implements ConnectionHost {
   readonly #connections = new Set<Connection>();
   readonly #sweep: Deadline = new Deadline(() => this.#sweepNow(true));
   readonly #timeMark: TimeMark;
+  /** Connections whose subscriptions have not been checked since the rules changed. */
+  #unchecked = new Set<Connection>();
   #isOpen = false;
   #localClients = 0;
 
@@ -97,6 +108,8 @@ export class Broker implements ConnectionHost {
       store,
       world,
       hooks: options.hooks ?? {},
+      rules: options.permissions && new Rules(options.permissions),
+      accounts: new Accounts(),
       observer,
       turn,
       deadlines: new Deadlines(),
@@ -149,6 +162,7 @@ export class Broker implements ConnectionHost {
     for (const damage of this.#context.store.damage) this.#context.observer.event("damaged", damage);
     this.#isOpen = true;
     this.#context.deadlines.set(this.#sweep, this.#context.turn.nowMs + SWEEP_MS);
+    this.#context.rules?.permissions.start(() => this.#rulesChanged());
     this.endTurn();
   }
 
@@ -168,6 +182,7 @@ export class Broker implements ConnectionHost {
   async stop(): Promise<void> {
     if (!this.#isOpen) return;
     this.#isOpen = false;
+    this.#context.rules?.permissions.stop();
     for (const connection of [...this.#connections]) {
       connection.disconnect(ReasonCode.SERVER_SHUTTING_DOWN, "the server is shutting down");
     }
@@ -194,6 +209,7 @@ export class Broker implements ConnectionHost {
   #endTurnNow(): void {
     const { turn, pumps, encoder, deadlines } = this.#context;
     this.counters.turns++;
+    if (this.#unchecked.size > 0) this.#checkSome();
     pumps.run();
     if (this.#parts.acceptance.waitingCount > 0) this.#sweepNow(false);
     encoder.endTurn();
@@ -251,38 +267,85 @@ export class Broker implements ConnectionHost {
   ended(connection: Connection, end: ConnectionEnd): void {
     this.#connections.delete(connection);
     this.counters.connectionsOpen = this.#connections.size;
-    const { session } = connection;
+    const { session, client } = connection;
+    if (session !== undefined) this.#context.accounts.countConnection(client?.account, -1);
     if (session?.outlet === connection) this.#parts.sessions.disconnected(session, end, this.#isOpen);
+  }
+
+  // --- accounts and rules ----------------------------------------------------------------------------------------
+
+  /** From now on answers of old are not believed; subscriptions are checked again, some in each turn. */
+  #rulesChanged(): void {
+    const { rules } = this.#context;
+    if (rules === undefined || !this.#isOpen) return;
+    rules.version++;
+    this.#unchecked = new Set(this.#connections);
+    this.#context.world.requestTurn();
+  }
+
+  #checkSome(): void {
+    let subscriptions = 0;
+    for (const connection of this.#unchecked) {
+      this.#unchecked.delete(connection);
+      if (connection.state === "connected") checkSubscriptions(this.#parts, connection);
+      subscriptions += 1 + (connection.session?.subscriptions.size ?? 0);
+      if (subscriptions >= CHECKS_PER_TURN) break;
+    }
+    if (this.#unchecked.size > 0) this.#context.world.requestTurn();
+  }
+
+  /**
+   * Ends the connection of a client, with this reason code for 5.0. Returns false when it has none.
+   * `withWill`: whether its will is published.
+   */
+  disconnectClient(clientId: string, reasonCode: number, reason: string, withWill = true): boolean {
+    const connection = this.#parts.connectionOf(clientId);
+    if (connection === undefined) return false;
+    if (!withWill && connection.session !== undefined) connection.session.will = undefined;
+    connection.disconnect(reasonCode, reason);
+    return true;
+  }
+
+  /** An account is gone: its connections and sessions end, and its wills are not published. Returns how many sessions. */
+  removeAccount(account: string): number {
+    const { sessions } = this.#parts;
+    const gone = [...sessions.all()].filter((session) => session.account === account);
+    for (const session of gone) {
+      session.will = undefined;
+      this.disconnectClient(session.clientId, ReasonCode.ADMINISTRATIVE_ACTION, "the account was removed");
+      if (sessions.get(session.clientId) === session) sessions.end(session, "account-removed");
+    }
+    if (gone.length > 0) this.#context.world.requestTurn();
+    return gone.length;
   }
 
   // --- messages of the broker itself -----------------------------------------------------------------------------
 
   #publishWill(message: Message, session: Session): void {
-    const { counters, hooks, observer } = this.#context;
+    const { counters, hooks, observer, rules } = this.#context;
     const publish = (accepted: Message): void => {
-      if (this.#parts.acceptance.accept(accepted, false) >= ReasonCode.UNSPECIFIED_ERROR) return;
+      const { account, clientId } = session;
+      if (this.#parts.acceptance.accept(accepted, false, account) >= ReasonCode.UNSPECIFIED_ERROR) return;
       counters.willsPublished++;
-      observer.event("willPublished", { clientId: session.clientId, topicName: accepted.topicName });
+      observer.event("willPublished", { clientId, topicName: accepted.topicName });
     };
     const { publish: hook } = hooks;
-    if (hook === undefined) {
-      publish(message);
+    const client = session.client ?? lostClient(session.clientId, session.account);
+    // It was allowed at CONNECT; the rules may have become others since.
+    const refusal =
+      rules && new ClientAccess(rules, client).publish(message.topicName, message.qos, message.retain);
+    const settle = (answer: Awaited<ReturnType<PublishHook>>): void => {
+      if (answer === undefined) publish(message);
+      else if (answer instanceof Message) publish(answer);
+      else counters.publishForbidden++;
+    };
+    if (hook === undefined && !(refusal instanceof Promise)) {
+      settle(refusal);
       return;
     }
-    // After a restart nobody knows any more where the client came from.
-    const { clientId, username } = session;
-    const unknown = { clientId, username, protocolVersion: 5, remoteAddress: "", listener: "" } as const;
-    const asked = new Promise<Awaited<ReturnType<PublishHook>>>((resolve) => {
-      resolve(hook(message, session.client ?? unknown));
-    });
-    asked.then(
-      (answer) => {
-        if (answer === undefined) publish(message);
-        else if (answer instanceof Message) publish(answer);
-        else counters.refused++;
-      },
-      () => counters.refused++,
-    );
+    const ask = async (): Promise<Awaited<ReturnType<PublishHook>>> =>
+      (await refusal) ?? hook?.(message, client);
+    ask().then(settle, () => counters.publishForbidden++);
   }
 
   /**
@@ -296,7 +359,7 @@ export class Broker implements ConnectionHost {
     if (!this.#isOpen) throw new UsageError("publish() on a broker that does not run");
     const message = Message.of(fields).own();
     await acceptance.room(message.topicName);
-    const reasonCode = acceptance.accept(message, false);
+    const reasonCode = acceptance.accept(message, false, undefined);
     if (acceptance.isStored && reasonCode < ReasonCode.UNSPECIFIED_ERROR) await context.turn.whenDurable();
     return reasonCode;
   }
@@ -309,20 +372,14 @@ export class Broker implements ConnectionHost {
   ): LocalSubscription {
     const { sessions, subscriptions, retained } = this.#parts;
     const clientId = `${LOCAL_CLIENT_IDS}${++this.#localClients}`;
-    const { session } = sessions.open(clientId, true, 0);
+    const { session } = sessions.open(clientId, undefined, true, 0);
     const end = (): void => {
       outlet.close();
       sessions.disconnected(session, "normal");
     };
     const outlet = new LocalOutlet(this.#context, handler, failed, end);
     outlet.session = session;
-    const client = {
-      clientId,
-      username: undefined,
-      protocolVersion: 5,
-      remoteAddress: "local",
-      listener: "local",
-    } as const;
+    const client = { ...lostClient(clientId, undefined), remoteAddress: "local", listener: "local" };
     session.connect(outlet, client, 65_535);
     const { isShared } = subscriptions.subscribe(session, subscription);
     if (!isShared && subscription.retainHandling !== 2) {

@@ -20,6 +20,7 @@ import {
   writeAck,
   writePacket,
 } from "@heirloom/codec";
+import type { ClientAccess } from "./access.ts";
 import type { Context } from "./context.ts";
 import { Deadline } from "./deadlines.ts";
 import type { Listener } from "./limits.ts";
@@ -28,7 +29,7 @@ import { Output } from "./output.ts";
 import type { AuthExchange, ClientInfo } from "./ports/hooks.ts";
 import type { Transport } from "./ports/transport.ts";
 import { IncomingAliases, type OutgoingAliases } from "./qos/topic-alias.ts";
-import type { Outlet } from "./sessions/outlet.ts";
+import type { Omission, Outlet } from "./sessions/outlet.ts";
 import type { Session } from "./sessions/session.ts";
 import type { Flushable } from "./turn.ts";
 import type { ConnectionEnd } from "./wills.ts";
@@ -69,6 +70,8 @@ export class Connection implements Outlet, Flushable {
   version: ProtocolVersion = 4;
   session: Session | undefined;
   client: ClientInfo | undefined;
+  /** What the client may do; absent when everything is allowed. */
+  access: ClientAccess | undefined;
   /** Seconds, as granted; 0 = none. */
   keepAlive = 0;
   /** The client's Maximum Packet Size. */
@@ -88,6 +91,8 @@ export class Connection implements Outlet, Flushable {
   readonly #host: ConnectionHost;
   readonly #reader: PacketReader;
   readonly #deadline: Deadline;
+  /** When what the client showed of itself is not valid any more. */
+  #validity: Deadline | undefined;
   #lastReceivedMs = 0;
   #isBusy = false;
   #isClosing = false;
@@ -280,6 +285,7 @@ export class Connection implements Outlet, Flushable {
     const wasConnected = this.state === "connected";
     this.state = "ended";
     this.context.deadlines.clear(this.#deadline);
+    if (this.#validity !== undefined) this.context.deadlines.clear(this.#validity);
     const { observer } = this.context;
     if (wasConnected && this.client !== undefined) {
       observer.event("disconnected", { client: this.client, reasonCode, reason });
@@ -297,6 +303,17 @@ export class Connection implements Outlet, Flushable {
     // 5.0 [MQTT-3.1.2-22]: one and a half times the Keep Alive.
     if (this.keepAlive === 0) deadlines.clear(this.#deadline);
     else deadlines.set(this.#deadline, nowMs + this.keepAlive * 1500);
+  }
+
+  /** What the client showed of itself holds for so long, from now on; `undefined` = always. */
+  setValidity(validForMs: number | undefined): void {
+    const { deadlines, turn } = this.context;
+    if (this.#validity !== undefined) deadlines.clear(this.#validity);
+    if (validForMs === undefined) return;
+    this.#validity ??= new Deadline(() =>
+      this.disconnect(ReasonCode.NOT_AUTHORIZED, "what the client showed of itself has expired"),
+    );
+    deadlines.set(this.#validity, turn.nowMs + validForMs);
   }
 
   #deadlinePassed(nowMs: number): void {
@@ -327,10 +344,16 @@ export class Connection implements Outlet, Flushable {
     this.output.waitFor(batch, this.context.turn.durable);
   }
 
-  fits(message: Message, qos: QoS, identifiers: readonly number[]): boolean {
-    if (this.maximumPacketSize === Infinity) return true;
+  mayReceive(topicName: string): boolean {
+    return this.access === undefined || this.access.mayReceive(topicName);
+  }
+
+  omission(message: Message, qos: QoS, identifiers: readonly number[]): Omission | undefined {
+    if (this.access !== undefined && !this.access.mayReceive(message.topicName)) return "droppedForbidden";
+    if (this.maximumPacketSize === Infinity) return undefined;
     const { encoder, turn } = this.context;
-    return encoder.size(message, this.version, qos, 0, identifiers, turn.nowMs) <= this.maximumPacketSize;
+    const size = encoder.size(message, this.version, qos, 0, identifiers, turn.nowMs);
+    return size <= this.maximumPacketSize ? undefined : "droppedTooLarge";
   }
 
   sendPublish(
@@ -424,11 +447,11 @@ export class Connection implements Outlet, Flushable {
     const waitingBytes = this.output.length + this.#bufferedBytes;
     if (waitingBytes > limits.outputBytes || (waitingBytes > 0 && this.#isCrowded(waitingBytes))) {
       counters.droppedQoS0++;
-    } else if (this.maximumPacketSize !== Infinity && !this.fits(message, 0, identifiers)) {
-      counters.droppedTooLarge++;
-    } else {
-      this.sendPublish(message, 0, 0, false, retain, identifiers);
+      return;
     }
+    const omission = this.omission(message, 0, identifiers);
+    if (omission === undefined) this.sendPublish(message, 0, 0, false, retain, identifiers);
+    else counters[omission]++;
   }
 
   /** Whether all connections together have too much waiting and this one more than its share. */

@@ -1,5 +1,7 @@
 // What the parts of one broker share: its turn, its limits, its counters, and the ports. Made once by the broker.
 
+import type { Rules } from "./access.ts";
+import type { Accounts } from "./accounts.ts";
 import type { Counters } from "./counters.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { Limits } from "./limits.ts";
@@ -18,6 +20,9 @@ export interface Context {
   readonly store: Store;
   readonly world: World;
   readonly hooks: Hooks;
+  /** Absent when everything is allowed. */
+  readonly rules: Rules | undefined;
+  readonly accounts: Accounts;
   readonly observer: Observer;
   readonly turn: Turn;
   readonly deadlines: Deadlines;

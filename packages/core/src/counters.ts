@@ -23,6 +23,12 @@ export class Counters {
   droppedQoS0 = 0;
   /** Messages not sent because they are larger than the receiver's Maximum Packet Size. */
   droppedTooLarge = 0;
+  /** PUBLISH that the permissions refused, at any QoS, and wills that they or a hook refused. */
+  publishForbidden = 0;
+  /** Filters of SUBSCRIBE that the permissions refused, and subscriptions that ended because the rules changed. */
+  subscribeForbidden = 0;
+  /** Messages not sent because their receiver may not see their topic. */
+  droppedForbidden = 0;
   /** Deliveries that a hook left out or a receiver refused. */
   droppedRefused = 0;
   /** Deliveries whose message expired while it waited. */

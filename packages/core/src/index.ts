@@ -8,7 +8,9 @@ export type { Limits, Listener, QueuePolicy } from "./limits.ts";
 export type { MessageHandler } from "./local-client.ts";
 export { Message } from "./message.ts";
 export type { MessageFields } from "./message.ts";
+export { NO_CLAIMS } from "./ports/hooks.ts";
 export type {
+  Admission,
   AuthExchange,
   AuthMethod,
   AuthStep,
@@ -20,6 +22,7 @@ export type {
   Refusal,
   SubscribeHook,
 } from "./ports/hooks.ts";
+export type { Access, Permissions } from "./ports/permissions.ts";
 export type { BrokerEventName, BrokerEvents, Observer } from "./ports/observer.ts";
 export { StoreBatch, StoreError, TABLES } from "./ports/store.ts";
 export type {
@@ -31,7 +34,7 @@ export type {
   StoredBlock,
   Table,
 } from "./ports/store.ts";
-export type { Transport } from "./ports/transport.ts";
+export type { ClientCertificate, Transport } from "./ports/transport.ts";
 export type { World } from "./ports/world.ts";
 export { Receiver } from "./qos/receiver.ts";
 export { Sender } from "./qos/sender.ts";

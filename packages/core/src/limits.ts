@@ -60,6 +60,21 @@ export interface Limits {
   readonly retainedMessages: number;
   /** Connections at the same time. */
   readonly connections: number;
+  /** Connections of one account at the same time. */
+  readonly connectionsPerAccount: number;
+  /** Sessions, connected or not. */
+  readonly sessions: number;
+  /** Sessions of one account, connected or not. */
+  readonly sessionsPerAccount: number;
+  /**
+   * Who may take up a session: only the account that made it, or anyone who knows the client identifier. A session that
+   * was made without an account belongs to whoever comes first with one.
+   */
+  readonly sessionOwner: "account" | "anyone";
+  /**
+   * Whether a retained message is left out while the account that published it may not publish to its topic any more.
+   */
+  readonly checkRetainedPublisher: boolean;
   /** Whether Payload Format Indicator 1 is checked to be UTF-8. 5.0 section 3.3.2.3.2. */
   readonly checkPayloadFormat: boolean;
   /** Versions that are accepted. */
@@ -100,6 +115,11 @@ export const DEFAULT_LIMITS: Limits = {
   subscriptionsPerSession: 10_000,
   retainedMessages: 10_000_000,
   connections: 1_000_000,
+  connectionsPerAccount: 1_000_000,
+  sessions: 10_000_000,
+  sessionsPerAccount: 10_000_000,
+  sessionOwner: "account",
+  checkRetainedPublisher: true,
   checkPayloadFormat: false,
   protocolVersions: [3, 4, 5],
   allowEmptyClientId: true,

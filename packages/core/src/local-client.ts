@@ -45,8 +45,12 @@ export class LocalOutlet implements Outlet, Flushable {
     this.#end = end;
   }
 
-  fits(): boolean {
+  mayReceive(): boolean {
     return true;
+  }
+
+  omission(): undefined {
+    return undefined;
   }
 
   sendPublish(message: Message, qos: number, packetId: number, _dup: boolean, retain: boolean): void {

@@ -119,9 +119,8 @@ export class Recovery {
 
   #session(clientId: string, value: Uint8Array): void {
     const record = readSession(value);
-    const session = this.#parts.sessions.restore(clientId, record.sessionId);
+    const session = this.#parts.sessions.restore(clientId, record.account, record.sessionId);
     session.expiryInterval = record.expiryInterval;
-    session.username = record.username;
     session.will = record.will;
     this.#sessions.set(record.sessionId, session);
     this.#records.set(session, record);

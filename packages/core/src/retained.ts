@@ -3,10 +3,13 @@
 // objects. MQTT 5.0 sections 3.3.1.3 and 3.8.4; 3.1.1 sections 3.3.1.3 and 3.8.4.
 
 import { packBytes, unpackBytes, Writer } from "@heirloom/codec";
+import { ClientAccess } from "./access.ts";
+import { ByteReader } from "./byte-reader.ts";
 import type { Context } from "./context.ts";
 import { Deadline } from "./deadlines.ts";
 import { type Entry, readEntry, writeEntry } from "./logs/entry.ts";
 import type { Message } from "./message.ts";
+import { lostClient, type ClientInfo } from "./ports/hooks.ts";
 import type { StoreBatch } from "./ports/store.ts";
 import type { Replay, Session } from "./sessions/session.ts";
 import type { Subscription } from "./subscription.ts";
@@ -44,11 +47,14 @@ export class RetainedMessages implements Stored {
     return packed === undefined ? undefined : unpack(packed).message.own();
   }
 
-  /** Takes a message with RETAIN 1: keeps it, or deletes what the topic has when its payload is empty. */
-  set(message: Message): void {
+  /**
+   * Takes a message with RETAIN 1: keeps it, or deletes what the topic has when its payload is empty. `account`: who
+   * published it.
+   */
+  set(message: Message, account: string | undefined): void {
     const { topicName } = message;
     if (message.payloadLength > 0)
-      this.#keep(topicName, pack(message, ++this.#lastNumber), message.expiresAtMs);
+      this.#keep(topicName, pack(message, ++this.#lastNumber, account), message.expiresAtMs);
     else if (this.#tree.get(topicName) === undefined) return;
     else this.#forget(topicName);
     this.#changed.add(topicName);
@@ -109,10 +115,11 @@ export class RetainedMessages implements Stored {
 
 const scratch = new Writer();
 
-/** The form of an entry of a log, with the message's number in place of a sequence number. */
-function pack(message: Message, number: number): string {
+/** The form of an entry of a log, with the message's number in place of a sequence number, and the account behind it. */
+function pack(message: Message, number: number, account: string | undefined): string {
   scratch.reset();
   writeEntry(scratch, message, number, [], true);
+  if (account !== undefined) scratch.string(account);
   return packBytes(scratch.bytes.subarray(0, scratch.length));
 }
 
@@ -122,6 +129,11 @@ let unpacked = new Uint8Array(4_096);
 function unpack(packed: string): Entry {
   if (packed.length > unpacked.length) unpacked = new Uint8Array(packed.length * 2);
   return readEntry(unpackBytes(packed, unpacked), 0);
+}
+
+/** Who published what `unpack` returned last; `entry` is that. */
+function accountOf(packed: string, entry: Entry): string | undefined {
+  return packed.length > entry.bytes ? new ByteReader(unpacked, entry.bytes).text() : undefined;
 }
 
 /** Messages that one step gives at most, so that a wildcard over a million topics does not stop the broker. */
@@ -137,6 +149,9 @@ class RetainedReplay implements Replay {
   readonly #identifiers: readonly number[];
   readonly #lastNumber: number;
   #held: Message | undefined;
+  /** Whose message was looked at last, and what that client may do. */
+  #publisher: ClientInfo | undefined;
+  #access: ClientAccess | undefined;
 
   /** Messages with a number above `lastNumber` came after the subscription and are delivered as they are published. */
   constructor(
@@ -159,7 +174,7 @@ class RetainedReplay implements Replay {
       if (session.outlet === undefined || session.outlet.isFull) return "wait";
       const message = this.#next();
       if (message === undefined) return this.#matcher.done ? "done" : "later";
-      if (message === "later" || message.expiresAtMs <= this.#context.turn.nowMs) continue;
+      if (message === "passed" || message.expiresAtMs <= this.#context.turn.nowMs) continue;
       const qos = message.qos < this.#subscription.qos ? message.qos : this.#subscription.qos;
       if (qos === 0) {
         session.offerQoS0(message, true, this.#identifiers);
@@ -175,14 +190,32 @@ class RetainedReplay implements Replay {
     this.#matcher.close();
   }
 
-  /** The next message; `"later"` for one that came after the subscription. */
-  #next(): Message | "later" | undefined {
+  /** The next message; `"passed"` for one that came after the subscription, or whose publisher lost its right. */
+  #next(): Message | "passed" | undefined {
     const held = this.#held;
     this.#held = undefined;
     if (held !== undefined) return held;
     const packed = this.#matcher.next(STEP_VISITS);
     if (packed === undefined) return undefined;
-    const { message, sequence } = unpack(packed);
-    return sequence > this.#lastNumber ? "later" : message;
+    const entry = unpack(packed);
+    const { message, sequence } = entry;
+    if (sequence > this.#lastNumber) return "passed";
+    return this.#mayStand(message, accountOf(packed, entry)) ? message : "passed";
+  }
+
+  /** Whether the account that published it may still publish there. */
+  #mayStand(message: Message, account: string | undefined): boolean {
+    const { rules, limits, counters } = this.#context;
+    if (rules === undefined || account === undefined || !limits.checkRetainedPublisher) return true;
+    const { publisherId, topicName, qos } = message;
+    if (this.#publisher?.clientId !== publisherId || this.#publisher.account !== account) {
+      this.#publisher = lostClient(publisherId, account);
+      this.#access = new ClientAccess(rules, this.#publisher);
+    }
+    const refusal = this.#access?.publish(topicName, qos, true);
+    // Rules that take their time were asked when it was published.
+    if (refusal === undefined || refusal instanceof Promise) return true;
+    counters.droppedForbidden++;
+    return false;
   }
 }

@@ -2,13 +2,22 @@
 // MQTT 5.0 sections 3.1, 3.2, 4.12; 3.1.1 sections 3.1, 3.2.
 
 import { type Auth, type ConnackProperties, type Connect, PacketType, ReasonCode } from "@heirloom/codec";
+import { ClientAccess } from "../access.ts";
 import type { Connection } from "../connection.ts";
 import type { Parts } from "../parts.ts";
-import type { AuthExchange, AuthStep, ClientInfo } from "../ports/hooks.ts";
+import {
+  type Admission,
+  type AuthExchange,
+  type AuthStep,
+  type ClientInfo,
+  NO_CLAIMS,
+  type Refusal,
+} from "../ports/hooks.ts";
 import { OutgoingAliases, IncomingAliases } from "../qos/topic-alias.ts";
 import { LOCAL_CLIENT_IDS } from "../local-client.ts";
 import { LastingSession } from "../sessions/lasting-session.ts";
-import { checkTopicName } from "../topics/index.ts";
+import { checkSubscriptions } from "../subscription-check.ts";
+import { checkTopicName, isReservedTopicName } from "../topics/index.ts";
 import { willOf } from "../wills.ts";
 
 const MAXIMUM_CLIENT_ID_3_1 = 23;
@@ -41,6 +50,9 @@ export function handleConnect(parts: Parts, connection: Connection, connect: Con
     protocolVersion: connect.protocolVersion,
     remoteAddress: connection.transport.remoteAddress,
     listener: connection.listener.name,
+    account: undefined,
+    claims: NO_CLAIMS,
+    certificate: connection.transport.certificate,
   };
   const method = connect.properties.authenticationMethod;
   if (method !== undefined) return authenticate(parts, connection, connect, client, method);
@@ -54,7 +66,7 @@ export function handleConnect(parts: Parts, connection: Connection, connect: Con
     );
     return;
   }
-  accept(parts, connection, connect, client);
+  return admit(parts, connection, connect, client);
 }
 
 // --- checks ----------------------------------------------------------------------------------------------------------
@@ -97,6 +109,9 @@ function willFault(parts: Parts, connect: Connect): Fault | undefined {
   const fault = checkTopicName(will.topicName, limits.topicLevels);
   if (fault !== undefined)
     return { reasonCode: ReasonCode.TOPIC_NAME_INVALID, reason: `will topic: ${fault}` };
+  if (isReservedTopicName(will.topicName)) {
+    return { reasonCode: ReasonCode.NOT_AUTHORIZED, reason: "the will's topic is the broker's own" };
+  }
   if (will.qos > limits.maximumQoS) {
     // 5.0 [MQTT-3.2.2-12]
     return { reasonCode: ReasonCode.QOS_NOT_SUPPORTED, reason: `will QoS ${will.qos}` };
@@ -130,12 +145,19 @@ async function throughHook(
     connection.refuse(answer.reasonCode, answer.reasonString ?? "refused");
     return;
   }
-  accept(
-    parts,
-    connection,
-    connect,
-    answer?.username === undefined ? client : { ...client, username: answer.username },
-  );
+  const validForMs = answer === undefined ? undefined : answer.validForMs;
+  return admit(parts, connection, connect, identified(client, answer), validForMs);
+}
+
+/** The client, with what authentication says of it. */
+function identified(client: ClientInfo, admission: Admission | undefined | void): ClientInfo {
+  const username = admission?.username ?? client.username;
+  return {
+    ...client,
+    username,
+    account: admission?.account ?? username,
+    claims: admission?.claims ?? NO_CLAIMS,
+  };
 }
 
 /** Enhanced authentication, 5.0 section 4.12. */
@@ -206,13 +228,31 @@ async function step(
   connection.authExchange = undefined;
   const { pendingConnect } = connection;
   if (pendingConnect === undefined) {
-    sendAuth(connection, ReasonCode.SUCCESS, answer);
+    authenticatedAgain(connection, answer);
     return;
   }
   connection.pendingConnect = undefined;
   const { connect, client } = pendingConnect;
-  const named = answer.username === undefined ? client : { ...client, username: answer.username };
-  accept(parts, connection, connect, named, authProperties(connection, answer));
+  const properties = authProperties(connection, answer);
+  return admit(parts, connection, connect, identified(client, answer), answer.validForMs, properties);
+}
+
+/** Re-authentication succeeded. It may say more of the client, but not that it is another. */
+function authenticatedAgain(
+  connection: Connection,
+  answer: AuthStep & { readonly outcome: "success" },
+): void {
+  const { client } = connection;
+  if (client === undefined) return;
+  const renewed = identified(client, answer);
+  if (renewed.account !== client.account) {
+    connection.fail(ReasonCode.NOT_AUTHORIZED, "re-authentication as another account");
+    return;
+  }
+  connection.client = renewed;
+  connection.access?.renew(renewed);
+  connection.setValidity(answer.validForMs);
+  sendAuth(connection, ReasonCode.SUCCESS, answer);
 }
 
 function sendAuth(connection: Connection, reasonCode: number, answer: AuthStep): void {
@@ -232,15 +272,71 @@ function authProperties(
 
 // --- acceptance ------------------------------------------------------------------------------------------------------
 
+/** It is known who the client is: its will is asked about, then it may have its session. */
+function admit(
+  parts: Parts,
+  connection: Connection,
+  connect: Connect,
+  client: ClientInfo,
+  validForMs?: number,
+  properties: ConnackProperties = {},
+): Promise<void> | void {
+  const { rules } = parts.context;
+  connection.access = rules === undefined ? undefined : new ClientAccess(rules, client);
+  connection.setValidity(validForMs);
+  const { will } = connect;
+  const answer = will && connection.access?.publish(will.topicName, will.qos, will.retain);
+  const finish = (refusal: Refusal | undefined): void => {
+    if (connection.state !== "connecting") return;
+    const fault = refusal === undefined ? sessionFault(parts, client) : willRefused(parts, refusal);
+    if (fault === undefined) accept(parts, connection, connect, client, properties);
+    else connection.refuse(fault.reasonCode, fault.reason);
+  };
+  if (answer instanceof Promise) return answer.then(finish);
+  finish(answer);
+}
+
+function willRefused(parts: Parts, { reasonCode, reasonString }: Refusal): Fault {
+  parts.context.counters.publishForbidden++;
+  return {
+    reasonCode,
+    reason: `the will is refused${reasonString === undefined ? "" : `: ${reasonString}`}`,
+  };
+}
+
+/** Whether the client may have a session of this name, and one more connection. */
+function sessionFault(parts: Parts, { clientId, account }: ClientInfo): Fault | undefined {
+  const { sessions, context } = parts;
+  const { accounts, limits } = context;
+  if (!sessions.mayOpen(clientId, account)) {
+    // The same words whether that client is connected or not.
+    return {
+      reasonCode: ReasonCode.NOT_AUTHORIZED,
+      reason: "this client identifier belongs to another account",
+    };
+  }
+  if (sessions.isFull(clientId, account)) {
+    return { reasonCode: ReasonCode.QUOTA_EXCEEDED, reason: "there are as many sessions as may be" };
+  }
+  const replaced = parts.connectionOf(clientId)?.client;
+  const open =
+    accounts.connections(account) - (replaced !== undefined && replaced.account === account ? 1 : 0);
+  if (account !== undefined && open >= limits.connectionsPerAccount) {
+    const reason = `${limits.connectionsPerAccount} connections of this account are open`;
+    return { reasonCode: ReasonCode.QUOTA_EXCEEDED, reason };
+  }
+  return undefined;
+}
+
 function accept(
   parts: Parts,
   connection: Connection,
   connect: Connect,
   client: ClientInfo,
-  authentication: ConnackProperties = {},
+  properties: ConnackProperties,
 ): void {
   const { context, sessions, subscriptions } = parts;
-  const { clientId } = client;
+  const { clientId, account } = client;
   // 5.0 [MQTT-3.1.4-3], 3.1.1 [MQTT-3.1.4-2]: only now, when it is known who this is.
   const holder = parts.connectionOf(clientId);
   if (holder !== undefined) {
@@ -248,11 +344,11 @@ function accept(
     holder.disconnect(ReasonCode.SESSION_TAKEN_OVER, "another connection with this client identifier");
   }
   const expiryInterval = grantExpiry(parts, connection, connect);
-  const { session, present } = sessions.open(clientId, connect.cleanStart, expiryInterval);
-  session.username = client.username;
+  const { session, present } = sessions.open(clientId, account, connect.cleanStart, expiryInterval);
   session.will = connect.will === undefined ? undefined : willOf(connect.will, clientId);
   connection.session = session;
   connection.client = client;
+  context.accounts.countConnection(account, 1);
   setUp(parts, connection, connect);
   if (session instanceof LastingSession) session.state.recordChanged();
   if (session.isLasting) connection.waitFor(context.turn.batch());
@@ -262,8 +358,9 @@ function accept(
   // is the end of a connection that holds its session.
   session.connect(connection, client, connect.properties.receiveMaximum ?? 65_535);
   subscriptions.connected(session);
+  if (present) checkSubscriptions(parts, connection);
   connection.accept(present, {
-    ...authentication,
+    ...properties,
     ...connackProperties(parts, connection, connect, client, expiryInterval),
   });
   if (connection.state === "ended") return;

@@ -5,9 +5,10 @@ import { PacketType, type Publish, readForwardedProperties, ReasonCode, scanUtf8
 import type { Connection } from "../connection.ts";
 import { Message } from "../message.ts";
 import type { Parts } from "../parts.ts";
+import type { Refusal } from "../ports/hooks.ts";
 import { LastingSession } from "../sessions/lasting-session.ts";
 import type { Session } from "../sessions/session.ts";
-import { checkTopicName } from "../topics/index.ts";
+import { checkTopicName, isReservedTopicName } from "../topics/index.ts";
 
 export function handlePublish(parts: Parts, connection: Connection, publish: Publish): Promise<void> | void {
   const { session } = connection;
@@ -21,6 +22,53 @@ export function handlePublish(parts: Parts, connection: Connection, publish: Pub
     return;
   }
   const message = messageOf(parts, connection, session, publish, topicName);
+  const refusal = isReservedTopicName(topicName)
+    ? RESERVED
+    : connection.access?.publish(topicName, publish.qos, publish.retain);
+  if (refusal === undefined) return permitted(parts, connection, session, publish, message);
+  if (refusal instanceof Promise) return whenPermitted(parts, connection, session, publish, message, refusal);
+  forbid(parts, connection, session, publish, refusal);
+}
+
+const RESERVED: Refusal = {
+  reasonCode: ReasonCode.NOT_AUTHORIZED,
+  reasonString: "this topic is the broker's own",
+};
+
+async function whenPermitted(
+  parts: Parts,
+  connection: Connection,
+  session: Session,
+  publish: Publish,
+  message: Message,
+  answer: Promise<Refusal | undefined>,
+): Promise<void> {
+  // The bytes that it came in are another's again after this call.
+  message.own();
+  const refusal = await answer;
+  if (connection.state !== "connected") return;
+  if (refusal === undefined) return permitted(parts, connection, session, publish, message);
+  forbid(parts, connection, session, publish, refusal);
+}
+
+function forbid(
+  parts: Parts,
+  connection: Connection,
+  session: Session,
+  publish: Publish,
+  refusal: Refusal,
+): void {
+  parts.context.counters.publishForbidden++;
+  refuse(connection, session, publish, refusal.reasonCode, refusal.reasonString);
+}
+
+function permitted(
+  parts: Parts,
+  connection: Connection,
+  session: Session,
+  publish: Publish,
+  message: Message,
+): Promise<void> | void {
   const { publish: hook } = parts.context.hooks;
   if (hook === undefined) return acceptWithRoom(parts, connection, session, publish, message);
   return throughHook(parts, connection, session, publish, message);
@@ -161,7 +209,7 @@ function accept(
   message: Message,
 ): void {
   const withReceipt = publish.qos === 2 && session.isLasting;
-  const reasonCode = parts.acceptance.accept(message, withReceipt);
+  const reasonCode = parts.acceptance.accept(message, withReceipt, session.account);
   if (reasonCode >= ReasonCode.UNSPECIFIED_ERROR) {
     refuse(connection, session, publish, reasonCode, "there is no room for the message");
     return;

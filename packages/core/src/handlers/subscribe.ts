@@ -4,7 +4,7 @@
 import { PacketType, type QoS, ReasonCode, type Subscribe } from "@heirloom/codec";
 import type { Connection } from "../connection.ts";
 import type { Parts } from "../parts.ts";
-import type { SubscribeHook } from "../ports/hooks.ts";
+import type { Refusal } from "../ports/hooks.ts";
 import type { Session } from "../sessions/session.ts";
 import type { Subscription } from "../subscription.ts";
 import { checkTopicFilter, isWildcardFilter, parseSharedFilter } from "../topics/index.ts";
@@ -29,40 +29,59 @@ export function handleSubscribe(
       return;
     }
   }
-  const { subscribe: hook } = parts.context.hooks;
-  if (hook !== undefined) return throughHook(parts, connection, session, subscribe, wanted, hook);
-  finish(
-    parts,
-    connection,
-    session,
-    subscribe,
-    wanted.map((subscription) => grant(parts, session, subscription)),
-  );
+  const checked = wanted.map((subscription) => grant(parts, session, subscription));
+  if (connection.access === undefined && parts.context.hooks.subscribe === undefined) {
+    finish(parts, connection, session, subscribe, checked);
+    return;
+  }
+  return askForEach(parts, connection, session, subscribe, checked);
 }
 
-async function throughHook(
+/** Asks the permissions and the application about each filter, one after the other. */
+async function askForEach(
   parts: Parts,
   connection: Connection,
   session: Session,
   subscribe: Subscribe,
-  wanted: readonly Subscription[],
-  hook: SubscribeHook,
+  checked: readonly Granted[],
 ): Promise<void> {
-  const { client } = connection;
-  if (client === undefined) return;
   const granted: Granted[] = [];
-  for (const subscription of wanted) {
-    const checked = grant(parts, session, subscription);
-    if (typeof checked === "number") {
-      granted.push(checked);
-      continue;
-    }
-    const answer = await hook(checked, client);
-    if (answer === undefined) granted.push(checked);
-    else if ("reasonCode" in answer) granted.push(answer.reasonCode);
-    else granted.push({ ...checked, qos: answer.qos < checked.qos ? answer.qos : checked.qos });
+  for (const item of checked) {
+    const permitted = typeof item === "number" ? item : await throughAccess(parts, connection, item);
+    granted.push(typeof permitted === "number" ? permitted : await throughHook(parts, connection, permitted));
   }
   if (connection.state === "connected") finish(parts, connection, session, subscribe, granted);
+}
+
+async function throughAccess(
+  parts: Parts,
+  { access }: Connection,
+  subscription: Subscription,
+): Promise<Granted> {
+  const shared = parseSharedFilter(subscription.topicFilter);
+  const { topicFilter, shareName } =
+    typeof shared === "object" ? shared : { topicFilter: subscription.topicFilter, shareName: undefined };
+  const granted = answered(subscription, await access?.subscribe(topicFilter, subscription.qos, shareName));
+  if (typeof granted === "number") parts.context.counters.subscribeForbidden++;
+  return granted;
+}
+
+async function throughHook(
+  parts: Parts,
+  { client }: Connection,
+  subscription: Subscription,
+): Promise<Granted> {
+  if (client === undefined) return subscription;
+  return answered(subscription, await parts.context.hooks.subscribe?.(subscription, client));
+}
+
+function answered(
+  subscription: Subscription,
+  answer: Refusal | { readonly qos: QoS } | undefined | void,
+): Granted {
+  if (answer === undefined) return subscription;
+  if ("reasonCode" in answer) return answer.reasonCode;
+  return { ...subscription, qos: answer.qos < subscription.qos ? answer.qos : subscription.qos };
 }
 
 /** A subscription as granted, or the reason code of 5.0 that refuses it. */

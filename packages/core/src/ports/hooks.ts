@@ -2,6 +2,7 @@
 // Each hook is one moment. A hook that is absent costs nothing; one that returns a promise holds back its connection.
 
 import type { Auth, Connect, QoS } from "@heirloom/codec";
+import type { ClientCertificate } from "./transport.ts";
 import type { Message } from "../message.ts";
 import type { Subscription } from "../subscription.ts";
 
@@ -13,6 +14,29 @@ export interface ClientInfo {
   readonly remoteAddress: string;
   /** The name of the listener that accepted it. */
   readonly listener: string;
+  /** Who it was shown to be; `undefined` = nobody in particular. A session belongs to the account that made it. */
+  readonly account: string | undefined;
+  /** What authentication learned beyond that: claims of a token, groups. */
+  readonly claims: ReadonlyMap<string, unknown>;
+  /** The certificate that it showed and that was verified. */
+  readonly certificate: ClientCertificate | undefined;
+}
+
+/** For clients of whom nothing is claimed. */
+export const NO_CLAIMS: ReadonlyMap<string, unknown> = new Map<string, unknown>();
+
+/** A client of whom only this is still known: after a restart nobody knows where it came from. */
+export function lostClient(clientId: string, account: string | undefined): ClientInfo {
+  return {
+    clientId,
+    username: account,
+    protocolVersion: 5,
+    remoteAddress: "",
+    listener: "",
+    account,
+    claims: NO_CLAIMS,
+    certificate: undefined,
+  };
 }
 
 type Awaitable<T> = T | Promise<T>;
@@ -23,11 +47,22 @@ export interface Refusal {
   readonly reasonString?: string;
 }
 
-/** Moment: CONNECT was read and is legal; nothing happened yet. Returns a refusal, or what to change. */
+/** What is known of a client that may come in. */
+export interface Admission {
+  /** Another user name than that of CONNECT. */
+  readonly username?: string;
+  /** Who it is. Default: `username`, else the user name of CONNECT. */
+  readonly account?: string;
+  readonly claims?: ReadonlyMap<string, unknown>;
+  /** Milliseconds from now after which the connection ends with 0x87, unless the client authenticates again. */
+  readonly validForMs?: number;
+}
+
+/** Moment: CONNECT was read and is legal; nothing happened yet. Returns a refusal, or what is known of the client. */
 export type ConnectHook = (
   connect: Connect,
   client: ClientInfo,
-) => Awaitable<Refusal | { readonly username?: string } | undefined | void>;
+) => Awaitable<Refusal | Admission | undefined | void>;
 
 /** Moment: a message is about to be accepted, a Will's too. Returns a refusal, or a message to take instead. */
 export type PublishHook = (
@@ -54,7 +89,7 @@ export type DeliverHook = (
 /** One step of enhanced authentication. MQTT 5.0 section 4.12. */
 export type AuthStep =
   | { readonly outcome: "continue"; readonly data?: Uint8Array }
-  | { readonly outcome: "success"; readonly data?: Uint8Array; readonly username?: string }
+  | ({ readonly outcome: "success"; readonly data?: Uint8Array } & Admission)
   | { readonly outcome: "refuse"; readonly reasonCode: number; readonly reasonString?: string };
 
 /** One authentication method. `start` begins an exchange, on CONNECT and on each re-authentication. */

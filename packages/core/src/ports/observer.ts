@@ -11,10 +11,11 @@ export interface BrokerEvents {
   /** A connection that ended before it was accepted. */
   refused: { readonly remoteAddress: string; readonly reasonCode: number; readonly reason: string };
   subscribed: { readonly client: ClientInfo; readonly topicFilter: string; readonly qos: number };
+  /** By UNSUBSCRIBE, or because the permissions do not allow it any more. */
   unsubscribed: { readonly client: ClientInfo; readonly topicFilter: string };
   sessionEnded: {
     readonly clientId: string;
-    readonly reason: "expired" | "clean-start" | "closed";
+    readonly reason: "expired" | "clean-start" | "closed" | "account-removed";
     readonly discarded: number;
   };
   /** Acknowledged messages left out at a queue's limit. */

@@ -1,6 +1,21 @@
 // The port to one network connection, as the broker sees it: bytes out, an end, and how much still waits.
 // Implementations: TCP and WebSocket in `heirloom`, a simulated network in tests.
 
+/** A client's certificate, as the transport verified it. Values are decoded and complete, in the certificate's order. */
+export interface ClientCertificate {
+  readonly commonNames: readonly string[];
+  readonly dnsNames: readonly string[];
+  readonly emailAddresses: readonly string[];
+  readonly uris: readonly string[];
+  readonly serialNumber: string;
+  /** SHA-256 of the whole certificate, as hexadecimal digits with colons. */
+  readonly fingerprint256: string;
+  /** Milliseconds since 1970. */
+  readonly validToMs: number;
+  /** The certificate itself, DER. */
+  readonly raw: Uint8Array;
+}
+
 /** One network connection. The broker calls it at most a few times per turn, never per message. */
 export interface Transport {
   /**
@@ -28,4 +43,7 @@ export interface Transport {
 
   /** Where the peer is, for logs and hooks, such as "203.0.113.9:51234". */
   readonly remoteAddress: string;
+
+  /** The certificate that the peer showed; absent where transports have none. */
+  readonly certificate?: ClientCertificate | undefined;
 }

@@ -105,8 +105,9 @@ export class CleanSession extends Session {
   #send(message: Message, qos: 1 | 2, retain: boolean, identifiers: readonly number[], place: Place): void {
     const outlet = this.outlet;
     if (outlet === undefined) return;
-    if (!outlet.fits(message, qos, identifiers)) {
-      this.context.counters.droppedTooLarge++;
+    const omission = outlet.omission(message, qos, identifiers);
+    if (omission !== undefined) {
+      this.context.counters[omission]++;
       if (place?.group !== undefined) place.group.completed(place);
       return;
     }

@@ -13,7 +13,7 @@ import { enforceQueueLimit } from "../queue-limit.ts";
 import type { Delivery } from "../qos/sender.ts";
 import { topicMatchesFilter } from "../topics/index.ts";
 import { LogBacklog, type NextEntry } from "./log-backlog.ts";
-import type { Outlet } from "./outlet.ts";
+import type { Omission, Outlet } from "./outlet.ts";
 import { INBOX, type Place } from "./place.ts";
 import { Session } from "./session.ts";
 import { SessionState, type StoredSession } from "./session-state.ts";
@@ -94,13 +94,13 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
   // --- StoredSession ---------------------------------------------------------------------------------------------
 
   record(): SessionRecord {
-    const { sessionId, expiryInterval, username, will } = this;
+    const { sessionId, expiryInterval, account, will } = this;
     return {
       sessionId,
       expiryInterval,
       endsAtMs: this.expiry.atMs,
       isConnected: this.outlet !== undefined,
-      username,
+      account,
       will,
       willDueAtMs: this.willDelay.atMs,
     };
@@ -319,8 +319,9 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
     const granted = Math.max(...wanting.map((cursor) => cursor.subscription.qos));
     const qos = Math.min(message.qos, granted) === 2 ? 2 : 1;
     const { retain, identifiers } = this.#options(entry, first, wanting);
-    if (!outlet.fits(message, qos, identifiers)) {
-      this.context.counters.droppedTooLarge++;
+    const omission = outlet.omission(message, qos, identifiers);
+    if (omission !== undefined) {
+      this.context.counters[omission]++;
       this.#advance(next);
       return;
     }
@@ -363,8 +364,9 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
     const outlet = this.outlet;
     if (outlet === undefined) return;
     this.state.deliveryChanged();
-    if (!outlet.fits(message, qos, identifiers)) {
-      this.context.counters.droppedTooLarge++;
+    const omission = outlet.omission(message, qos, identifiers);
+    if (omission !== undefined) {
+      this.context.counters[omission]++;
       if (place?.group !== undefined) place.group.completed(place);
       return;
     }
@@ -430,13 +432,13 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
   #resend(delivery: Delivery<Place>, entry: Entry, outlet: Outlet): void {
     const { message } = entry;
     const { retain, identifiers } = this.#optionsAgain(entry, delivery.ref);
-    if (!outlet.fits(message, delivery.qos, identifiers)) {
-      this.context.counters.droppedTooLarge++;
-      this.#abandon(delivery);
+    const omission = outlet.omission(message, delivery.qos, identifiers);
+    if (omission !== undefined) {
+      this.#abandon(delivery, omission);
       return;
     }
     this.throughHook(message, delivery.qos, (changed) => {
-      if (changed === undefined) this.#abandon(delivery);
+      if (changed === undefined) this.#abandon(delivery, "droppedRefused");
       else this.outlet?.sendPublish(changed, delivery.qos, delivery.packetId, true, retain, identifiers);
     });
   }
@@ -452,9 +454,9 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
     this.forget(delivery);
   }
 
-  #abandon(delivery: Delivery<Place>): void {
+  #abandon(delivery: Delivery<Place>, reason: Omission | "droppedRefused"): void {
     this.sender.abandon(delivery);
-    this.context.counters.droppedRefused++;
+    this.context.counters[reason]++;
     this.forget(delivery);
   }
 

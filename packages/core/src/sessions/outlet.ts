@@ -3,11 +3,19 @@
 import type { QoS } from "@heirloom/codec";
 import type { Message } from "../message.ts";
 
+/** Why a message is not sent to a client: the name of the counter for it. */
+export type Omission = "droppedTooLarge" | "droppedForbidden";
+
 export interface Outlet {
   /** Whether so many bytes wait that QoS 1 and 2 deliveries should wait in the session instead. */
   readonly isFull: boolean;
-  /** Whether a PUBLISH with this message would keep within the client's Maximum Packet Size, 5.0 [MQTT-3.1.2-24]. */
-  fits(message: Message, qos: QoS, identifiers: readonly number[]): boolean;
+  /** Whether the client may see messages of this topic, under the rules of this moment. */
+  mayReceive(topicName: string): boolean;
+  /**
+   * Why this message must not be sent: the client may not see its topic, or the PUBLISH would be larger than its Maximum
+   * Packet Size, 5.0 [MQTT-3.1.2-24]. Everything that is sent to anyone was asked about here.
+   */
+  omission(message: Message, qos: QoS, identifiers: readonly number[]): Omission | undefined;
   /** Sends a PUBLISH. `packetId` is 0 at QoS 0. */
   sendPublish(
     message: Message,

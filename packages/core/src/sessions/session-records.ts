@@ -13,7 +13,7 @@ import type { Stretch } from "./stretch.ts";
 import type { Subscription } from "../subscription.ts";
 
 const FORMAT = 1;
-const HAS_USERNAME = 0x01;
+const HAS_ACCOUNT = 0x01;
 const HAS_WILL = 0x02;
 const IS_CONNECTED = 0x04;
 
@@ -38,24 +38,24 @@ export interface SessionRecord {
   /** When it ends; `Infinity` while it was connected or when it never ends. */
   readonly endsAtMs: number;
   readonly isConnected: boolean;
-  readonly username: string | undefined;
+  readonly account: string | undefined;
   readonly will: Will | undefined;
   /** When its will is due; `Infinity` while it was connected. */
   readonly willDueAtMs: number;
 }
 
 export function writeSession(session: SessionRecord): Uint8Array {
-  const { will, username } = session;
+  const { will, account } = session;
   const writer = begin();
   writer.u32(session.sessionId);
   writer.u32(session.expiryInterval);
   writeTime(writer, session.endsAtMs);
   writer.u8(
-    (username === undefined ? 0 : HAS_USERNAME) |
+    (account === undefined ? 0 : HAS_ACCOUNT) |
       (will === undefined ? 0 : HAS_WILL) |
       (session.isConnected ? IS_CONNECTED : 0),
   );
-  if (username !== undefined) writer.string(username);
+  if (account !== undefined) writer.string(account);
   if (will !== undefined) {
     writeTime(writer, session.willDueAtMs);
     writeWill(writer, will);
@@ -69,7 +69,7 @@ export function readSession(bytes: Uint8Array): SessionRecord {
   const expiryInterval = reader.u32();
   const endsAtMs = timeOf(reader.u48());
   const flags = reader.u8();
-  const username = flags & HAS_USERNAME ? reader.text() : undefined;
+  const account = flags & HAS_ACCOUNT ? reader.text() : undefined;
   const willDueAtMs = flags & HAS_WILL ? timeOf(reader.u48()) : Infinity;
   const will = flags & HAS_WILL ? readWill(reader) : undefined;
   return {
@@ -77,7 +77,7 @@ export function readSession(bytes: Uint8Array): SessionRecord {
     expiryInterval,
     endsAtMs,
     isConnected: (flags & IS_CONNECTED) !== 0,
-    username,
+    account,
     will,
     willDueAtMs,
   };

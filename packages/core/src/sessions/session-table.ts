@@ -13,7 +13,7 @@ import type { SubscriptionTable } from "./subscription-table.ts";
 export const NEVER_EXPIRES = 0xffff_ffff;
 
 /** Why a session ended. */
-export type SessionEnd = "expired" | "clean-start" | "closed";
+export type SessionEnd = "expired" | "clean-start" | "closed" | "account-removed";
 
 export class SessionTable {
   readonly #context: Context;
@@ -53,6 +53,22 @@ export class SessionTable {
     return this.#sessions.values();
   }
 
+  /** Whether the account may have the session of this client identifier: it has none yet, or it is the account's own. */
+  mayOpen(clientId: string, account: string | undefined): boolean {
+    if (this.#context.limits.sessionOwner === "anyone") return true;
+    const owner = this.#sessions.get(clientId)?.account;
+    return owner === undefined || owner === account;
+  }
+
+  /** Whether one more session would be over a limit, in all or of this account. */
+  isFull(clientId: string, account: string | undefined): boolean {
+    const { limits, accounts } = this.#context;
+    const existing = this.#sessions.get(clientId);
+    if (existing === undefined && this.#sessions.size >= limits.sessions) return true;
+    const isOwn = existing !== undefined && existing.account === account;
+    return !isOwn && accounts.sessions(account) >= limits.sessionsPerAccount;
+  }
+
   /**
    * The session for a CONNECT: the one that exists, or a new one. The connection that held it is gone by now.
    *
@@ -60,9 +76,11 @@ export class SessionTable {
    */
   open(
     clientId: string,
+    account: string | undefined,
     cleanStart: boolean,
     expiryInterval: number,
   ): { session: Session; present: boolean } {
+    const { accounts } = this.#context;
     const existing = this.#sessions.get(clientId);
     if (existing !== undefined && existing.expiry.atMs <= this.#context.turn.nowMs) {
       // 5.0 [MQTT-4.1.0-2]: it is over, even if its turn to be ended has not come yet.
@@ -73,27 +91,31 @@ export class SessionTable {
       // 5.0 [MQTT-3.1.3-9]: the client is back in time.
       existing.will = undefined;
       existing.expiryInterval = expiryInterval;
+      accounts.countSession(existing.account, -1);
+      existing.account = account;
+      accounts.countSession(account, 1);
       return { session: existing, present: true };
     } else if (existing !== undefined) {
       this.end(existing, "clean-start");
     }
-    return { session: this.#create(clientId, expiryInterval), present: false };
+    return { session: this.#create(clientId, account, expiryInterval), present: false };
   }
 
-  #create(clientId: string, expiryInterval: number): Session {
+  #create(clientId: string, account: string | undefined, expiryInterval: number): Session {
     const expired = (session: Session): void => this.#expired(session);
     const willDue = (session: Session): void => this.#willDue(session);
     const session =
       expiryInterval === 0
         ? new CleanSession(this.#context, clientId, expired, willDue)
         : new LastingSession(this.#context, clientId, ++this.#lastSessionId, expired, willDue);
+    session.account = account;
     session.expiryInterval = expiryInterval;
     this.#add(session);
     return session;
   }
 
   /** A lasting session from before a restart. */
-  restore(clientId: string, sessionId: number): LastingSession {
+  restore(clientId: string, account: string | undefined, sessionId: number): LastingSession {
     this.#lastSessionId = Math.max(this.#lastSessionId, sessionId);
     const session = new LastingSession(
       this.#context,
@@ -102,6 +124,7 @@ export class SessionTable {
       (expired) => this.#expired(expired),
       (due) => this.#willDue(due),
     );
+    session.account = account;
     this.#add(session);
     return session;
   }
@@ -113,6 +136,7 @@ export class SessionTable {
 
   #add(session: Session): void {
     this.#sessions.set(session.clientId, session);
+    this.#context.accounts.countSession(session.account, 1);
     this.#context.counters.sessions = this.#sessions.size;
   }
 
@@ -146,6 +170,7 @@ export class SessionTable {
     this.#willDue(session);
     deadlines.clear(session.expiry);
     this.#sessions.delete(session.clientId);
+    this.#context.accounts.countSession(session.account, -1);
     counters.sessions = this.#sessions.size;
     let discarded = ownInFlight(session);
     if (session instanceof LastingSession) discarded += session.backlog.waiting;

@@ -37,8 +37,8 @@ export abstract class Session implements Pumpable, Subscriber {
   readonly sender: Sender<Place> = new Sender();
   readonly receiver: Receiver = new Receiver();
   readonly replays: Replay[] = [];
-  /** Who made it. */
-  username: string | undefined;
+  /** Who made it; `undefined` = nobody in particular. */
+  account: string | undefined;
   /** Seconds; 0xFFFFFFFF = never. */
   expiryInterval = 0;
   will: Will | undefined;
@@ -227,14 +227,13 @@ export abstract class Session implements Pumpable, Subscriber {
       const { outlet } = this;
       const { counters, turn } = this.context;
       if (outlet === undefined) return;
-      const fits = changed !== undefined && outlet.fits(changed, qos, identifiers);
-      if (fits) {
+      const omission = changed === undefined ? "droppedRefused" : outlet.omission(changed, qos, identifiers);
+      if (changed !== undefined && omission === undefined) {
         if (this.isLasting) outlet.waitFor(turn.batch());
         outlet.sendPublish(changed, qos, delivery.packetId, false, retain, identifiers);
         return;
       }
-      if (changed === undefined) counters.droppedRefused++;
-      else counters.droppedTooLarge++;
+      if (omission !== undefined) counters[omission]++;
       this.sender.abandon(delivery);
       this.forget(delivery);
     });

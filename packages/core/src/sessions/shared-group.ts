@@ -157,7 +157,7 @@ export class SharedGroup implements CursorOwner, Pumpable, StretchGroup, Stored 
     } else if (cursor === undefined) {
       this.#offerClean(message, batch);
     } else if (cursor.waiting === 1 && this.#returned.length === 0 && !this.#isReading) {
-      const member = this.#nextMember(true);
+      const member = this.#nextMember(message, true);
       if (member === undefined) return;
       cursor.moveToEnd();
       this.#give(member, message, cursor, cursor.next - 1);
@@ -167,14 +167,14 @@ export class SharedGroup implements CursorOwner, Pumpable, StretchGroup, Stored 
   }
 
   #offerQoS0(message: Message): void {
-    const member = this.#nextMember(false);
+    const member = this.#nextMember(message, false);
     if (member === undefined) return;
     const { retainAsPublished } = member.subscription;
     member.session.offerQoS0(message, retainAsPublished && message.retain, identifiersOf(member));
   }
 
   #offerClean(message: Message, batch: number): void {
-    const member = this.#nextMember(true) ?? this.#nextMember(false);
+    const member = this.#nextMember(message, true) ?? this.#nextMember(message, false);
     if (member === undefined) {
       // Members that are away without a log have QoS 0: nothing is kept for them.
       this.#context.counters.droppedQoS0++;
@@ -186,16 +186,25 @@ export class SharedGroup implements CursorOwner, Pumpable, StretchGroup, Stored 
     else member.session.offerShared(message, lower(message, member), retain, identifiersOf(member), member);
   }
 
-  /** The next connected member in turn; with `withRoom` one that can take a message of QoS 1 or 2 now. */
-  #nextMember(withRoom: boolean): Stretch | undefined {
+  /**
+   * The next connected member in turn that may see the message; with `withRoom` one that can take QoS 1 or 2 now. If no
+   * connected member may see it, any of them: there it is left out and counted.
+   */
+  #nextMember(message: Message, withRoom: boolean): Stretch | undefined {
     const members = this.#members;
+    let stranger: Stretch | undefined;
+    let isWaited = false;
     for (const _ of members) {
       this.#turn = (this.#turn + 1) % members.length;
       const member = members[this.#turn];
       if (member?.session.outlet === undefined) continue;
-      if (!withRoom || member.session.hasRoom) return member;
+      const isReady = !withRoom || member.session.hasRoom;
+      const isAllowed = member.session.outlet.mayReceive(message.topicName);
+      if (isReady && isAllowed) return member;
+      if (isAllowed) isWaited = true;
+      else if (isReady) stranger ??= member;
     }
-    return undefined;
+    return isWaited ? undefined : stranger;
   }
 
   #give(member: Stretch, message: Message, cursor: Cursor, index: number): void {
@@ -231,37 +240,37 @@ export class SharedGroup implements CursorOwner, Pumpable, StretchGroup, Stored 
     for (;;) {
       const returned = this.#returned[0];
       if (returned === undefined && cursor.waiting === 0) return;
-      const member = this.#nextMember(true);
-      if (member === undefined) return;
-      if (returned !== undefined) {
-        if (!this.#giveReturned(member, cursor, returned)) return;
-      } else if (!this.#giveNext(member, cursor)) {
-        return;
-      }
+      if (!this.#members.some(hasRoom)) return;
+      const isGiven = returned === undefined ? this.#giveNext(cursor) : this.#giveReturned(cursor, returned);
+      if (!isGiven) return;
     }
   }
 
-  #giveNext(member: Stretch, cursor: Cursor): boolean {
+  #giveNext(cursor: Cursor): boolean {
     const entry = cursor.head();
     if (entry === "absent") {
       readPage(this.#context, cursor, PAGE_BYTES, () => this.#context.pumps.add(this));
       return false;
     }
+    const member = this.#nextMember(entry.message, true);
+    if (member === undefined) return false;
     const index = cursor.next;
     cursor.advance(entry.bytes);
     this.#giveEntry(member, entry, cursor, index);
     return true;
   }
 
-  #giveReturned(member: Stretch, cursor: Cursor, index: number): boolean {
+  #giveReturned(cursor: Cursor, index: number): boolean {
     const entry = cursor.log.recent(index) ?? (this.#pageIndex === index ? this.#page : undefined);
     if (entry === undefined && this.#pageIndex !== index) {
       this.#readReturned(cursor, index);
       return false;
     }
+    const member = entry === undefined ? undefined : this.#nextMember(entry.message, true);
+    if (entry !== undefined && member === undefined) return false;
     this.#returned.shift();
-    if (entry !== undefined) this.#giveEntry(member, entry, cursor, index);
-    else this.#context.counters.damagedEntries++;
+    if (entry === undefined) this.#context.counters.damagedEntries++;
+    else if (member !== undefined) this.#giveEntry(member, entry, cursor, index);
     return true;
   }
 
@@ -368,6 +377,10 @@ function lower(message: Message, member: Stretch): 1 | 2 {
 function identifiersOf(member: Stretch): readonly number[] {
   const { subscriptionIdentifier } = member.subscription;
   return subscriptionIdentifier === 0 ? [] : [subscriptionIdentifier];
+}
+
+function hasRoom(member: Stretch): boolean {
+  return member.session.hasRoom;
 }
 
 function isConnected(member: Stretch): boolean {

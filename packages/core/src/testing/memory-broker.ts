@@ -11,6 +11,7 @@ import { Broker } from "../broker.ts";
 import type { Counters } from "../counters.ts";
 import type { Limits, Listener } from "../limits.ts";
 import type { Hooks } from "../ports/hooks.ts";
+import type { Permissions } from "../ports/permissions.ts";
 import type { BrokerEventName, BrokerEvents } from "../ports/observer.ts";
 import type { Store } from "../ports/store.ts";
 import { MemoryDisk } from "./memory-disk.ts";
@@ -20,6 +21,7 @@ import { TestClient } from "./test-client.ts";
 export interface MemoryBrokerOptions {
   readonly limits?: Partial<Limits>;
   readonly hooks?: Hooks;
+  readonly permissions?: Permissions;
   readonly listener?: Partial<Listener>;
   /** Default: a new one. */
   readonly disk?: MemoryDisk;
@@ -144,12 +146,13 @@ export class MemoryBroker {
   }
 
   #makeBroker(): Broker {
-    const { limits = {}, hooks = {}, store = this.disk.store } = this.#options;
+    const { limits = {}, hooks = {}, permissions, store = this.disk.store } = this.#options;
     return new Broker({
       store,
       world: this.world,
       limits,
       hooks,
+      ...(permissions === undefined ? {} : { permissions }),
       observer: { event: (name, event) => void this.events.push({ name, event }) },
       storeFailed: (error) => (this.failure = error),
     });

@@ -8,3 +8,4 @@ export { NameTree } from "./name-tree.ts";
 export type { NameMatcher } from "./name-tree.ts";
 export { MatchCache } from "./match-cache.ts";
 export type { MatchCacheOptions } from "./match-cache.ts";
+export { isReservedTopicName } from "./reserved.ts";

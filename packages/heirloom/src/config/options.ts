@@ -118,6 +118,37 @@ export const LIMIT_OPTIONS: OptionTable<Limits> = {
     count({ minimum: 1, maximum: MAXIMUM.count }),
     "Connections at the same time.",
   ),
+  connectionsPerAccount: limit(
+    "connectionsPerAccount",
+    count({ minimum: 1, maximum: MAXIMUM.count }),
+    "Connections of one account at the same time; more are refused with 0x97.",
+  ),
+  sessions: limit(
+    "sessions",
+    count({ minimum: 1, maximum: MAXIMUM.count }),
+    "Sessions, connected or not; a client that would need one more is refused with 0x97.",
+  ),
+  sessionsPerAccount: limit(
+    "sessionsPerAccount",
+    count({ minimum: 1, maximum: MAXIMUM.count }),
+    "Sessions of one account, connected or not; a client that would need one more is refused with 0x97.",
+  ),
+  sessionOwner: limit(
+    "sessionOwner",
+    oneOf(
+      new Map<string, Limits["sessionOwner"]>([
+        ["account", "account"],
+        ["anyone", "anyone"],
+      ]),
+    ),
+    "Who may take up a session: only the account that made it (others are refused with 0x87), or anyone who knows the " +
+      "client identifier.",
+  ),
+  checkRetainedPublisher: limit(
+    "checkRetainedPublisher",
+    flag,
+    "Whether a retained message is left out while the account that published it may not publish to its topic any more.",
+  ),
   connectTimeoutMs: limit(
     "connectTimeoutMs",
     milliseconds({ minimum: 100, maximum: 3_600_000 }),

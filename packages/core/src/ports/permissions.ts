@@ -1,0 +1,42 @@
+// The port to the rules of an installation: which topics a client may publish to, subscribe to and be sent.
+// Absent = everything is allowed, and costs nothing.
+
+import type { QoS } from "@heirloom/codec";
+import type { ClientInfo, Refusal } from "./hooks.ts";
+
+type Awaitable<T> = T | Promise<T>;
+
+/** What one client may do under the rules of this moment. Topics are whole ones, with the listener's mount point. */
+export interface Access {
+  /** A PUBLISH or a will. `undefined` = allowed; otherwise why not, normally 0x87. */
+  publish(topicName: string, qos: QoS, retain: boolean): Awaitable<Refusal | undefined>;
+
+  /**
+   * One filter of SUBSCRIBE, without `$share/name/`. `undefined` = allowed; a lower QoS is granted as such; otherwise
+   * why not, normally 0x87.
+   */
+  subscribe(
+    topicFilter: string,
+    qos: QoS,
+    shareName: string | undefined,
+  ): Awaitable<Refusal | { readonly qos: QoS } | undefined>;
+
+  /**
+   * Whether the client may see a message of this topic. Asked before each delivery: live, retained, queued, resent,
+   * through a shared subscription. It has to answer at once; answers are kept for a while, until the rules change.
+   */
+  receive(topicName: string): boolean;
+}
+
+/** The rules. */
+export interface Permissions {
+  accessOf(client: ClientInfo): Access;
+
+  /**
+   * The broker runs. `changed` is to be called when answers may have become others: each client's access is then asked
+   * for anew, and its subscriptions are checked again.
+   */
+  start(changed: () => void): void;
+
+  stop(): void;
+}

@@ -1,0 +1,46 @@
+// Ends the subscriptions of a session that the rules do not allow any more. What waits for them is left out when its turn
+// comes: each delivery is asked about too.
+
+import type { ClientAccess } from "./access.ts";
+import type { Connection } from "./connection.ts";
+import type { Parts } from "./parts.ts";
+import type { Session } from "./sessions/session.ts";
+import { parseSharedFilter } from "./topics/index.ts";
+
+/** Asks for each subscription of a connected session, and ends those that are refused. */
+export function checkSubscriptions(parts: Parts, connection: Connection): void {
+  const { session, access } = connection;
+  if (session === undefined || access === undefined) return;
+  for (const { subscription } of [...session.subscriptions.values()]) {
+    const { topicFilter } = subscription;
+    const answer = ask(access, topicFilter, subscription.qos);
+    if (!(answer instanceof Promise)) {
+      if (answer !== undefined && "reasonCode" in answer) end(parts, connection, session, topicFilter);
+      continue;
+    }
+    void answer.then((later) => {
+      const isRefused = later !== undefined && "reasonCode" in later;
+      if (isRefused && session.outlet === connection) end(parts, connection, session, topicFilter);
+    });
+  }
+}
+
+function ask(
+  access: ClientAccess,
+  topicFilter: string,
+  qos: 0 | 1 | 2,
+): ReturnType<ClientAccess["subscribe"]> {
+  const shared = parseSharedFilter(topicFilter);
+  if (typeof shared !== "object") return access.subscribe(topicFilter, qos, undefined);
+  return access.subscribe(shared.topicFilter, qos, shared.shareName);
+}
+
+function end(parts: Parts, connection: Connection, session: Session, topicFilter: string): void {
+  const { subscriptions, context } = parts;
+  if (!subscriptions.unsubscribe(session, topicFilter)) return;
+  session.cancelReplay(topicFilter);
+  context.counters.subscribeForbidden++;
+  const { client } = connection;
+  if (client !== undefined) context.observer.event("unsubscribed", { client, topicFilter });
+  context.world.requestTurn();
+}
