@@ -59,6 +59,8 @@ export interface BrokerOptions {
   /** Which topics clients may use. Default: all but the broker's own. */
   readonly permissions?: Permissions;
   readonly observer?: Observer;
+  /** Default: new ones. What stands around the core may count in the same object. */
+  readonly counters?: Counters;
   /** The store failed for good: the process has to stop at once. Nothing is acknowledged any more. */
   readonly storeFailed?: (error: Error) => void;
 }
@@ -69,7 +71,7 @@ export interface LocalSubscription {
 }
 
 export class Broker implements ConnectionHost {
-  readonly counters: Counters = new Counters();
+  readonly counters: Counters;
   readonly limits: Limits;
   readonly #context: Context;
   readonly #parts: Parts;
@@ -85,6 +87,7 @@ export class Broker implements ConnectionHost {
   constructor(options: BrokerOptions) {
     const { store, world } = options;
     this.#options = options;
+    this.counters = options.counters ?? new Counters();
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     const observer = options.observer ?? { event: () => undefined };
     const turn = new Turn(store, world, {
@@ -306,10 +309,27 @@ export class Broker implements ConnectionHost {
     return true;
   }
 
+  /** Ends all connections of these accounts, with this reason code for 5.0. Returns how many. */
+  disconnectAccounts(accounts: ReadonlySet<string>, reasonCode: number, reason: string): number {
+    let count = 0;
+    for (const connection of [...this.#connections]) {
+      const account = connection.client?.account;
+      if (account === undefined || !accounts.has(account) || connection.state !== "connected") continue;
+      connection.disconnect(reasonCode, reason);
+      count++;
+    }
+    return count;
+  }
+
   /** An account is gone: its connections and sessions end, and its wills are not published. Returns how many sessions. */
   removeAccount(account: string): number {
+    return this.removeAccounts(new Set([account]));
+  }
+
+  /** The same for several accounts. */
+  removeAccounts(accounts: ReadonlySet<string>): number {
     const { sessions } = this.#parts;
-    const gone = [...sessions.all()].filter((session) => session.account === account);
+    const gone = [...sessions.all()].filter(({ account }) => account !== undefined && accounts.has(account));
     for (const session of gone) {
       session.will = undefined;
       this.disconnectClient(session.clientId, ReasonCode.ADMINISTRATIVE_ACTION, "the account was removed");

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Hooks } from "@heirloom/core";
-import { MemoryBroker } from "@heirloom/core/testing";
+import { Broker, Counters, MemoryStore, type Hooks } from "@heirloom/core";
+import { MemoryBroker, MemoryWorld } from "@heirloom/core/testing";
 import { lasting, resume } from "./support.ts";
 
 /** Everyone is who they say they are. */
@@ -116,4 +116,21 @@ test("removing an account ends its connections and sessions, and publishes no wi
   assert.equal(broker.counters.sessions, 1);
   await broker.restart();
   assert.deepEqual((await resume(broker, "offline", { username: "a" })).words, ["CONNACK 0x00 present=0"]);
+});
+
+test("the connections of accounts end, their sessions stay", async () => {
+  const broker = await MemoryBroker.start({ hooks: BELIEVE });
+  const ending = await lasting(broker, "one", { username: "a" });
+  const staying = await lasting(broker, "other", { username: "b" });
+  assert.equal(broker.broker.disconnectAccounts(new Set(["a", "nobody"]), 0x87, "another password"), 1);
+  await broker.settle();
+  assert.deepEqual(ending.words(), ["DISCONNECT 0x87"]);
+  assert.deepEqual(await staying.ping(), ["PINGRESP"]);
+  assert.deepEqual((await resume(broker, "one", { username: "a" })).words, ["CONNACK 0x00 present=1"]);
+});
+
+test("what stands around the core counts in the same object", () => {
+  const counters = new Counters();
+  const broker = new Broker({ store: new MemoryStore(), world: new MemoryWorld(0), counters });
+  assert.equal(broker.counters, counters);
 });

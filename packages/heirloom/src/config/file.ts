@@ -4,9 +4,10 @@ import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { isMap, isNode, isScalar, LineCounter, parseDocument, type Document } from "yaml";
 import { ConfigError, messageOf } from "../errors.ts";
-import { seen, throwFindings, unknownOption, type Finding, type OptionPath } from "./findings.ts";
+import { namesOf, readFields, reportUnknown } from "./fields.ts";
+import { seen, throwFindings, type Finding, type OptionPath } from "./findings.ts";
 import { GENERAL_OPTIONS, LIMIT_OPTIONS, LISTENER_LIMIT_OPTIONS, LISTENER_OPTIONS } from "./options.ts";
-import type { ListenerOptions, OptionTable } from "./options.ts";
+import type { ListenerOptions } from "./options.ts";
 import type { ServerOptions } from "./settings.ts";
 
 /** A file that was read. */
@@ -87,47 +88,6 @@ function readListeners(value: unknown, findings: Finding[]): ListenerOptions[] {
     findings.push({ path, message: `seen ${seen(item)}, expected options such as "port: 1883"` });
     return {};
   });
-}
-
-/** Reads those options of a table that are there. */
-function readFields<T>(
-  values: ReadonlyMap<unknown, unknown>,
-  table: OptionTable<T>,
-  path: OptionPath,
-  findings: Finding[],
-): Partial<T> {
-  const fields: Partial<T> = {};
-  for (const field in table) {
-    const { name, kind } = table[field];
-    if (!values.has(name)) continue;
-    const read = kind.read(values.get(name));
-    if (read === undefined) {
-      const message = `seen ${seen(values.get(name))}, expected ${kind.expected}`;
-      findings.push({ path: [...path, name], message });
-    } else {
-      fields[field] = read.value;
-    }
-  }
-  return fields;
-}
-
-function reportUnknown(
-  values: ReadonlyMap<unknown, unknown>,
-  known: readonly string[],
-  path: OptionPath,
-  findings: Finding[],
-): void {
-  for (const key of values.keys()) {
-    const name = String(key);
-    if (known.includes(name)) continue;
-    findings.push({ path: [...path, name], message: unknownOption(name, known) });
-  }
-}
-
-function namesOf<T>(table: OptionTable<T>): string[] {
-  const names: string[] = [];
-  for (const field in table) names.push(table[field].name);
-  return names;
 }
 
 function lineOf(document: Document.Parsed, lines: LineCounter, path: OptionPath): number | undefined {

@@ -1,7 +1,8 @@
 // From options to settings: fills in the defaults and checks what belongs together. Reads no file.
 
 import { DEFAULT_LIMITS, type Limits } from "@heirloom/core";
-import { seen, unknownOption, type Finding, type OptionPath } from "./findings.ts";
+import { checkFields } from "./fields.ts";
+import { seen, type Finding } from "./findings.ts";
 import {
   DEFAULT_DATA_DIRECTORY,
   DEFAULT_PORTS,
@@ -11,7 +12,6 @@ import {
   type GeneralOptions,
   type ListenerLimits,
   type ListenerOptions,
-  type OptionTable,
 } from "./options.ts";
 
 /** All options, as a program or a file gives them. What is absent has its default. */
@@ -116,27 +116,6 @@ function resolveListener(
       protocolVersions: options.protocolVersions ?? context.limits.protocolVersions,
     },
   };
-}
-
-/** Checks ranges and names; what a file gave has been read already, what a program gives may be anything. */
-function checkFields<T extends object>(
-  values: Partial<T>,
-  table: OptionTable<T>,
-  path: OptionPath,
-  findings: Finding[],
-): void {
-  for (const name of Object.keys(values)) {
-    if (Object.hasOwn(table, name)) continue;
-    findings.push({ path: [...path, name], message: unknownOption(name, Object.keys(table)) });
-  }
-  for (const field in table) {
-    const value = values[field];
-    if (value === undefined || value === null) continue;
-    const { kind } = table[field];
-    if (kind.accepts(value)) continue;
-    const expected = kind.expectedOfProgram ?? kind.expected;
-    findings.push({ path: [...path, field], message: `seen ${seen(value)}, expected ${expected}` });
-  }
 }
 
 // Refusing everybody in silence would be a broker that nobody can use; whoever turns anonymous clients off means others.
