@@ -19,6 +19,8 @@ export interface PacketReaderOptions {
   readonly side: Side;
   /** Bytes of a whole packet; 268,435,460, the largest that MQTT knows, unless given. */
   readonly maximumPacketSize?: number;
+  /** Bytes of a whole packet other than PUBLISH, when that is less. */
+  readonly maximumControlSize?: number;
   /** A client has to give it. A server without it expects CONNECT first and takes the version from there. */
   readonly version?: ProtocolVersion;
 }
@@ -33,6 +35,8 @@ export class PacketReader {
   readonly side: Side;
   /** Bytes of a whole packet. A larger one throws PacketTooLargeError as soon as its fixed header is there. */
   maximumPacketSize: number;
+  /** The same for packets other than PUBLISH, when that is less. */
+  maximumControlSize: number;
   #version: ProtocolVersion | undefined;
   #legalFirstBytes: Uint8Array;
   readonly #reader: Reader = new Reader();
@@ -50,14 +54,17 @@ export class PacketReader {
   #headerSize = 0;
   #packetSize = 0;
   #failure: Error | undefined;
+  #isClosed = false;
 
   /** @throws UsageError when a client gives no version. */
-  constructor({ side, maximumPacketSize = MAX_VARINT + FIXED_HEADER_BYTES, version }: PacketReaderOptions) {
+  constructor(options: PacketReaderOptions) {
+    const { side, maximumPacketSize = MAX_VARINT + FIXED_HEADER_BYTES, version } = options;
     if (side === "client" && version === undefined) {
       throw new UsageError("a client's PacketReader needs a version");
     }
     this.side = side;
     this.maximumPacketSize = maximumPacketSize;
+    this.maximumControlSize = options.maximumControlSize ?? maximumPacketSize;
     this.#version = version;
     this.#legalFirstBytes = legalFirstBytes(side, version);
   }
@@ -72,9 +79,20 @@ export class PacketReader {
     return this.#cutLength + this.#end - this.#position + this.#waitingBytes;
   }
 
+  /** Bytes of memory that are kept until packets end: what was pushed and not yet read, and room for what is missing. */
+  get heldBytes(): number {
+    return this.#cut.length + this.#end - this.#position + this.#waitingBytes;
+  }
+
+  /** Forgets what was not read. Nothing more is read: `next` returns undefined. */
+  close(): void {
+    this.#isClosed = true;
+    this.#drop();
+  }
+
   /** Takes a chunk, by reference: it must not be changed afterwards. Ignored after an error. */
   push(chunk: Uint8Array): void {
-    if (this.#failure !== undefined || chunk.length === 0) return;
+    if (this.#failure !== undefined || this.#isClosed || chunk.length === 0) return;
     if (this.#position === this.#end && this.#waiting.length === 0) {
       this.#begin(chunk);
       return;
@@ -141,8 +159,8 @@ export class PacketReader {
       if (byte < 0x80) {
         this.#headerSize = size + 1;
         this.#packetSize = size + 1 + remaining;
-        if (this.#packetSize > this.maximumPacketSize) {
-          throw new PacketTooLargeError(this.#packetSize, this.maximumPacketSize);
+        if (this.#packetSize > this.maximumControlSize || this.#packetSize > this.maximumPacketSize) {
+          this.#checkSize(firstByte >> 4);
         }
         return;
       }
@@ -150,6 +168,13 @@ export class PacketReader {
         throw new MalformedPacketError("remaining length has more than four bytes");
       }
     }
+  }
+
+  #checkSize(type: number): void {
+    const { maximumPacketSize, maximumControlSize } = this;
+    const isPublish = type === PacketType.PUBLISH;
+    const maximum = isPublish ? maximumPacketSize : Math.min(maximumPacketSize, maximumControlSize);
+    if (this.#packetSize > maximum) throw new PacketTooLargeError(this.#packetSize, maximum);
   }
 
   #decode(bytes: Uint8Array, start: number): Packet {
@@ -207,6 +232,10 @@ export class PacketReader {
 
   #fail(error: unknown): void {
     this.#failure = error instanceof Error ? error : new Error(String(error));
+    this.#drop();
+  }
+
+  #drop(): void {
     this.#waiting = [];
     this.#waitingBytes = 0;
     this.#cut = EMPTY;

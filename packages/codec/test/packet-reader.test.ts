@@ -217,6 +217,36 @@ describe("remaining length", () => {
   });
 });
 
+describe("what is kept", () => {
+  test("is what was pushed, and room for what is missing, until the packet ends or the reader is closed", () => {
+    const reader = new PacketReader({ side: "server", version: 4 });
+    const cut = Uint8Array.of(0x30, 0x80, 0x80, 0x04, 0x00, 0x01, 0x61);
+    reader.push(cut);
+    assert.equal(reader.next(), undefined);
+    assert.ok(reader.heldBytes >= cut.length && reader.heldBytes <= 1_024, `${reader.heldBytes}`);
+    reader.push(new Uint8Array(60_000));
+    assert.equal(reader.next(), undefined);
+    assert.ok(reader.heldBytes >= 60_000 && reader.heldBytes <= 120_100, `${reader.heldBytes}`);
+    reader.push(new Uint8Array(5_533));
+    assert.equal(reader.next()?.type, 3);
+    assert.equal(reader.heldBytes, 0);
+    reader.push(cut);
+    reader.close();
+    reader.push(cut);
+    assert.deepEqual([reader.next(), reader.heldBytes], [undefined, 0]);
+  });
+
+  test("packets other than PUBLISH have a limit of their own", () => {
+    const options = { side: "server", version: 4, maximumPacketSize: 100, maximumControlSize: 20 } as const;
+    const of = (firstByte: number, bytes: number): Uint8Array =>
+      Uint8Array.of(firstByte, bytes - 2, 0x00, 0x01, 0x61, ...new Uint8Array(bytes - 5));
+    assert.equal(readAll([of(0x30, 100)], options).packets.length, 1);
+    for (const packet of [of(0x30, 101), of(0xa2, 21)]) {
+      assert.equal((readAll([packet], options).error as { code: string }).code, "PACKET_TOO_LARGE");
+    }
+  });
+});
+
 describe("readPacket", () => {
   test("reads one whole packet of either side", () => {
     assert.equal(readPacket(CONNECT_5, 5).type, 1);

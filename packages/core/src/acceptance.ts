@@ -39,7 +39,7 @@ export class Acceptance {
     const match = this.#fanOut.match(message.topicName);
     const isStored = message.retain || (message.qos > 0 && match.logs.length > 0);
     this.isStored = isStored;
-    if (isStored && !this.#hasSpace(message, match.logs)) {
+    if (isStored && !this.#hasSpace(message, match.logs, account)) {
       this.#context.counters.refused++;
       return ReasonCode.QUOTA_EXCEEDED;
     }
@@ -52,12 +52,13 @@ export class Acceptance {
     return isMatched ? ReasonCode.SUCCESS : ReasonCode.NO_MATCHING_SUBSCRIBERS;
   }
 
-  #hasSpace(message: Message, logs: readonly Log[]): boolean {
+  #hasSpace(message: Message, logs: readonly Log[], account: string | undefined): boolean {
     const { turn, limits } = this.#context;
     if (turn.isFull) return false;
     // One message in the logs of thousands of filters must not fill memory and disk.
-    if (logs.length > 1 && message.payloadLength * logs.length > limits.messageLogBytes) return false;
-    if (message.retain && message.payloadLength > 0 && this.#retained.isFull(message.topicName)) return false;
+    if (logs.length > 1 && message.heldBytes * logs.length > limits.messageLogBytes) return false;
+    if (message.retain && message.payloadLength > 0 && !this.#retained.hasRoom(message, account))
+      return false;
     return limits.queuePolicy !== "refuse" || message.qos === 0 || !this.#isAnyFull(logs);
   }
 

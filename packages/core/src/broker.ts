@@ -23,6 +23,7 @@ import { DEFAULT_LIMITS, type Limits, type Listener } from "./limits.ts";
 import { LOCAL_CLIENT_IDS, LocalOutlet, type MessageHandler } from "./local-client.ts";
 import { LogTable } from "./logs/log-table.ts";
 import { Message, type MessageFields } from "./message.ts";
+import { OutputBudget } from "./output-budget.ts";
 import type { Parts } from "./parts.ts";
 import { lostClient, type Hooks, type PublishHook } from "./ports/hooks.ts";
 import type { Observer } from "./ports/observer.ts";
@@ -77,6 +78,8 @@ export class Broker implements ConnectionHost {
   readonly #parts: Parts;
   readonly #options: BrokerOptions;
   readonly #connections = new Set<Connection>();
+  /** Those of them whose CONNECT was not accepted yet, the oldest first. */
+  readonly #pending = new Set<Connection>();
   readonly #sweep: Deadline = new Deadline(() => this.#sweepNow(true));
   readonly #timeMark: TimeMark;
   /** Connections whose subscriptions have not been checked since the rules changed. */
@@ -105,6 +108,7 @@ export class Broker implements ConnectionHost {
       roomChanged: () => this.#parts.acceptance.roomChanged(),
       dropped: (log) => this.#parts.subscriptions.logDropped(log),
     });
+    const pumps = new PumpQueue(() => world.requestTurn());
     this.#context = {
       limits: this.limits,
       counters: this.counters,
@@ -118,7 +122,8 @@ export class Broker implements ConnectionHost {
       deadlines: new Deadlines(),
       logs,
       encoder: new PublishEncoder(),
-      pumps: new PumpQueue(() => world.requestTurn()),
+      pumps,
+      outputBudget: new OutputBudget(this.limits, this.counters, pumps),
     };
     this.#timeMark = new TimeMark(turn);
     this.#parts = this.#makeParts();
@@ -139,7 +144,7 @@ export class Broker implements ConnectionHost {
       subscriptions,
       retained,
       acceptance: new Acceptance(context, new FanOut(context, subscriptions), retained),
-      connections: this.#connections,
+      connectedCount: () => this.#connections.size - this.#pending.size,
       connectionOf: (clientId) => {
         const outlet = sessions.get(clientId)?.outlet;
         return outlet instanceof Connection ? outlet : undefined;
@@ -172,10 +177,23 @@ export class Broker implements ConnectionHost {
   /** Takes a new network connection. Give it what arrives; it speaks through `transport`. */
   accept(transport: Transport, listener: Listener): Connection {
     this.counters.connectionsAccepted++;
+    if (this.#pending.size >= this.limits.pendingConnections) this.#dropOldestPending();
     const connection = new Connection(this.#context, this, transport, listener);
     this.#connections.add(connection);
+    this.#pending.add(connection);
     this.counters.connectionsOpen = this.#connections.size;
     return connection;
+  }
+
+  /** Who means to connect says so at once: the oldest handshake is the likeliest to be none. */
+  #dropOldestPending(): void {
+    for (const oldest of this.#pending) {
+      this.counters.handshakesDropped++;
+      oldest.disconnect(ReasonCode.SERVER_BUSY, "too many connections have not said CONNECT");
+      // Not ended in order: that would keep its socket for a while longer.
+      oldest.transport.destroy();
+      return;
+    }
   }
 
   /**
@@ -267,8 +285,13 @@ export class Broker implements ConnectionHost {
     }
   }
 
+  connected(connection: Connection): void {
+    this.#pending.delete(connection);
+  }
+
   ended(connection: Connection, end: ConnectionEnd): void {
     this.#connections.delete(connection);
+    this.#pending.delete(connection);
     this.counters.connectionsOpen = this.#connections.size;
     const { session, client } = connection;
     if (session !== undefined) this.#context.accounts.countConnection(client?.account, -1);

@@ -46,6 +46,8 @@ const FULL_BYTES = 262_144;
 export interface ConnectionHost {
   /** Handles one packet that is legal now. A promise holds back the packets behind it. */
   handle(connection: Connection, packet: Packet): Promise<void> | void;
+  /** The client's CONNECT was accepted. */
+  connected(connection: Connection): void;
   /** The connection ended; `end` says what becomes of the will. */
   ended(connection: Connection, end: ConnectionEnd): void;
 }
@@ -94,9 +96,13 @@ export class Connection implements Outlet, Flushable {
   /** When what the client showed of itself is not valid any more. */
   #validity: Deadline | undefined;
   #lastReceivedMs = 0;
+  /** What counts in `inputBytes`. */
+  #heldBytes = 0;
   #isBusy = false;
   #isClosing = false;
   #bufferedBytes = 0;
+  /** What counts in `outputBytes`. */
+  #waitingBytes = 0;
   #wasFull = false;
   #isHeldBack = false;
 
@@ -105,7 +111,12 @@ export class Connection implements Outlet, Flushable {
     this.#host = host;
     this.transport = transport;
     this.listener = listener;
-    this.#reader = new PacketReader({ side: "server", maximumPacketSize: context.limits.maximumConnectSize });
+    const { maximumConnectSize, maximumControlSize } = context.limits;
+    this.#reader = new PacketReader({
+      side: "server",
+      maximumPacketSize: maximumConnectSize,
+      maximumControlSize: Math.max(maximumControlSize, maximumConnectSize),
+    });
     this.#deadline = new Deadline((nowMs) => this.#deadlinePassed(nowMs));
     context.deadlines.set(this.#deadline, context.turn.nowMs + context.limits.connectTimeoutMs);
   }
@@ -119,6 +130,9 @@ export class Connection implements Outlet, Flushable {
     this.context.counters.bytesReceived += chunk.length;
     this.#reader.push(chunk);
     if (!this.#isBusy) this.#process();
+    if (this.#reader.heldBytes !== this.#heldBytes) this.#heldChanged();
+    // Not only when the turn ends: up to 2 MiB of a socket are read in one, and each two bytes may have an answer.
+    if (this.output.length > this.#waitingBytes) this.#waitingChanged();
   }
 
   /** The transport took everything that was given to it. */
@@ -137,7 +151,20 @@ export class Connection implements Outlet, Flushable {
       );
     }
     this.#isClosing = true;
+    this.output.clear();
     this.#bufferedChanged(0);
+  }
+
+  /** What is kept of packets that have not ended. While all connections keep too much, none keeps more than its share. */
+  #heldChanged(): void {
+    const { counters, limits } = this.context;
+    const before = this.#heldBytes;
+    this.#heldBytes = this.#reader.heldBytes;
+    counters.inputBytes += this.#heldBytes - before;
+    if (this.#heldBytes <= before || counters.inputBytes <= limits.totalInputBytes) return;
+    if (this.#heldBytes <= limits.totalInputBytes / counters.connectionsOpen) return;
+    counters.inputDropped++;
+    this.disconnect(ReasonCode.QUOTA_EXCEEDED, "packets that have not ended take too much memory");
   }
 
   #process(): void {
@@ -176,6 +203,7 @@ export class Connection implements Outlet, Flushable {
         if (this.state === "ended") return;
         if (!this.#isHeldBack) this.transport.pause(false);
         this.#process();
+        if (this.#reader.heldBytes !== this.#heldBytes) this.#heldChanged();
       });
   }
 
@@ -234,6 +262,8 @@ export class Connection implements Outlet, Flushable {
       return;
     }
     this.state = "connected";
+    this.#host.connected(this);
+    this.#reader.maximumControlSize = this.context.limits.maximumControlSize;
     this.#reader.maximumPacketSize = this.listener.maximumPacketSize ?? this.context.limits.maximumPacketSize;
     this.#restartKeepAlive(this.context.turn.nowMs);
   }
@@ -284,6 +314,9 @@ export class Connection implements Outlet, Flushable {
   #end(end: ConnectionEnd, reasonCode: number, reason: string): void {
     const wasConnected = this.state === "connected";
     this.state = "ended";
+    this.#reader.close();
+    this.context.counters.inputBytes -= this.#heldBytes;
+    this.#heldBytes = 0;
     this.context.deadlines.clear(this.#deadline);
     if (this.#validity !== undefined) this.context.deadlines.clear(this.#validity);
     const { observer } = this.context;
@@ -292,6 +325,7 @@ export class Connection implements Outlet, Flushable {
     } else {
       observer.event("refused", { remoteAddress: this.transport.remoteAddress, reasonCode, reason });
     }
+    if (this.session !== undefined) this.context.outputBudget.gone(this.session);
     this.#host.ended(this, end);
     this.context.turn.flushLater(this);
   }
@@ -335,8 +369,20 @@ export class Connection implements Outlet, Flushable {
   // --- packets out -----------------------------------------------------------------------------------------------
 
   get isFull(): boolean {
-    if (this.output.length + this.#bufferedBytes < FULL_BYTES) return false;
+    const waitingBytes = this.output.length + this.#bufferedBytes;
+    const { outputBudget } = this.context;
+    if (waitingBytes < FULL_BYTES) {
+      if (!outputBudget.isCrowded) return false;
+      if (outputBudget.isOver) return this.#waitForOthers();
+      if (waitingBytes < outputBudget.shareBytes) return false;
+    }
     this.#wasFull = true;
+    return true;
+  }
+
+  /** It is others who take the room: that there is some again does not show here. */
+  #waitForOthers(): boolean {
+    if (this.session !== undefined) this.context.outputBudget.waitForRoom(this.session);
     return true;
   }
 
@@ -375,7 +421,10 @@ export class Connection implements Outlet, Flushable {
       identifiers.length === 0 &&
       this.#takesFrame(message)
     ) {
+      // Not counted before it is given to the transport: it refers to what came, and is no copy.
       this.output.forward(message.source, message.frameStart, message.payloadEnd);
+      if (!this.unflushed) turn.flushLater(this);
+      return;
     } else if (dup || identifiers.length > 0) {
       encoder.write(
         this.output.writer,
@@ -393,6 +442,7 @@ export class Connection implements Outlet, Flushable {
     } else {
       encoder.writeShared(this.output.writer, message, this.version, qos, packetId, retain, turn.nowMs);
     }
+    this.#countWaiting();
     if (!this.unflushed) turn.flushLater(this);
   }
 
@@ -445,7 +495,7 @@ export class Connection implements Outlet, Flushable {
   sendQoS0(message: Message, retain: boolean, identifiers: readonly number[]): void {
     const { counters, limits } = this.context;
     const waitingBytes = this.output.length + this.#bufferedBytes;
-    if (waitingBytes > limits.outputBytes || (waitingBytes > 0 && this.#isCrowded(waitingBytes))) {
+    if (waitingBytes > limits.outputBytes || this.#isBeyondShare(message, waitingBytes)) {
       counters.droppedQoS0++;
       return;
     }
@@ -454,10 +504,12 @@ export class Connection implements Outlet, Flushable {
     else counters[omission]++;
   }
 
-  /** Whether all connections together have too much waiting and this one more than its share. */
-  #isCrowded(waitingBytes: number): boolean {
-    const { counters, limits } = this.context;
-    return counters.outputBytes > limits.totalOutputBytes && waitingBytes > limits.outputBytes / 16;
+  /** Whether all connections together have too much waiting, and this one its share or a message that has to be copied. */
+  #isBeyondShare(message: Message, waitingBytes: number): boolean {
+    const { outputBudget } = this.context;
+    if (!outputBudget.isCrowded) return false;
+    if (waitingBytes > 0 && waitingBytes >= outputBudget.shareBytes) return true;
+    return outputBudget.isOver && message.frameStart === -1;
   }
 
   sendPubrel(packetId: number): void {
@@ -535,6 +587,8 @@ export class Connection implements Outlet, Flushable {
       counters.bytesSent += sentBytes;
       counters.writes++;
       this.#bufferedChanged(this.transport.bufferedBytes);
+    } else {
+      this.#waitingChanged();
     }
     if (this.state === "ended" && !this.output.isWaiting) {
       this.#isClosing = true;
@@ -547,10 +601,25 @@ export class Connection implements Outlet, Flushable {
   }
 
   #bufferedChanged(bytes: number): void {
-    this.context.counters.outputBytes += bytes - this.#bufferedBytes;
     this.#bufferedBytes = bytes;
-    const { outputBytes, maximumPacketSize } = this.context.limits;
-    this.#holdBack(bytes > 2 * outputBytes + maximumPacketSize);
+    this.#waitingChanged();
+  }
+
+  #waitingChanged(): void {
+    this.#countWaiting();
+    const { outputBudget, limits } = this.context;
+    const mostBytes = outputBudget.isOver
+      ? outputBudget.shareBytes
+      : 2 * limits.outputBytes + limits.maximumPacketSize;
+    this.#holdBack(this.#waitingBytes > mostBytes);
+  }
+
+  #countWaiting(): void {
+    const waitingBytes = this.output.length + this.#bufferedBytes;
+    if (waitingBytes === this.#waitingBytes) return;
+    const changedBytes = waitingBytes - this.#waitingBytes;
+    this.#waitingBytes = waitingBytes;
+    this.context.outputBudget.changed(changedBytes);
   }
 
   /**

@@ -6,6 +6,7 @@ import type { Counters } from "./counters.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { Limits } from "./limits.ts";
 import type { LogTable } from "./logs/log-table.ts";
+import type { OutputBudget } from "./output-budget.ts";
 import type { Hooks } from "./ports/hooks.ts";
 import type { Observer } from "./ports/observer.ts";
 import type { Store } from "./ports/store.ts";
@@ -30,4 +31,5 @@ export interface Context {
   readonly encoder: PublishEncoder;
   /** Sessions that have something to do before the turn ends. */
   readonly pumps: PumpQueue;
+  readonly outputBudget: OutputBudget;
 }

@@ -5,6 +5,8 @@ export class Counters {
   connectionsRefused = 0;
   /** Gauge. */
   connectionsOpen = 0;
+  /** Handshakes ended because others came and too many were waiting. */
+  handshakesDropped = 0;
   bytesReceived = 0;
   bytesSent = 0;
   /** Calls of `Transport.write`. */
@@ -29,6 +31,8 @@ export class Counters {
   subscribeForbidden = 0;
   /** Messages not sent because their receiver may not see their topic. */
   droppedForbidden = 0;
+  /** Connections ended for what they kept of packets without an end, when all together kept too much. */
+  inputDropped = 0;
   /** Deliveries that a hook left out or a receiver refused. */
   droppedRefused = 0;
   /** Deliveries whose message expired while it waited. */
@@ -45,14 +49,20 @@ export class Counters {
   takeovers = 0;
   /** Gauge. */
   subscriptions = 0;
+  /** Filters that were refused because their session has as many, or as long ones, as it may have. */
+  refusedSubscriptions = 0;
   /** Gauge. */
   retained = 0;
+  /** Gauge: bytes of retained messages. */
+  retainedBytes = 0;
   retainedExpired = 0;
   willsPublished = 0;
   /** Gauge. */
   logs = 0;
   /** Gauge: bytes of log blocks in memory. */
   logCacheBytes = 0;
-  /** Gauge: bytes that wait for sockets. */
+  /** Gauge: bytes that wait for sockets, or for the disk before that. */
   outputBytes = 0;
+  /** Gauge: bytes of packets that have begun and not ended. */
+  inputBytes = 0;
 }

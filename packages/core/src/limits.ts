@@ -13,6 +13,11 @@ export interface Limits {
   readonly maximumPacketSize: number;
   /** Bytes of a whole CONNECT packet. Smaller than `maximumPacketSize`, because nobody is known yet. */
   readonly maximumConnectSize: number;
+  /**
+   * Bytes of a whole packet other than CONNECT and PUBLISH. Small packets become large in memory: each filter and each
+   * User Property is an object.
+   */
+  readonly maximumControlSize: number;
   /** Milliseconds from accepting a connection to a whole CONNECT. */
   readonly connectTimeoutMs: number;
   /** QoS 1 and 2 PUBLISH that a client may send without waiting. 5.0 section 3.2.2.3.3. */
@@ -48,7 +53,10 @@ export interface Limits {
    * many and one largest packet, nothing more is read from it.
    */
   readonly outputBytes: number;
-  /** Bytes that wait for all sockets together. Beyond them each connection has only a sixteenth of `outputBytes`. */
+  /**
+   * Bytes that wait for all sockets together. Beyond them each connection has only its share, this divided by the number
+   * of connections; beyond twice as many nothing is added that can wait or be dropped.
+   */
   readonly totalOutputBytes: number;
   /** Bytes of recent log blocks kept in memory for all logs together. */
   readonly logCacheBytes: number;
@@ -56,9 +64,13 @@ export interface Limits {
   readonly topicLevels: number;
   /** Subscriptions of one session. */
   readonly subscriptionsPerSession: number;
+  /** Bytes of the topic filters of one session. */
+  readonly subscriptionBytesPerSession: number;
   /** Retained messages. */
   readonly retainedMessages: number;
-  /** Connections at the same time. */
+  /** Bytes of all retained messages, topics and properties included. */
+  readonly retainedBytes: number;
+  /** Connections at the same time, from CONNECT on. */
   readonly connections: number;
   /** Connections of one account at the same time. */
   readonly connectionsPerAccount: number;
@@ -75,6 +87,13 @@ export interface Limits {
    * Whether a retained message is left out while the account that published it may not publish to its topic any more.
    */
   readonly checkRetainedPublisher: boolean;
+  /** Connections whose CONNECT was not accepted yet. One more ends the one that has waited longest. */
+  readonly pendingConnections: number;
+  /**
+   * Bytes of packets that have begun and not ended, of all connections together. Beyond them a connection that keeps more
+   * than its share, this divided by the number of connections, is ended with 0x97.
+   */
+  readonly totalInputBytes: number;
   /** Whether Payload Format Indicator 1 is checked to be UTF-8. 5.0 section 3.3.2.3.2. */
   readonly checkPayloadFormat: boolean;
   /** Versions that are accepted. */
@@ -90,6 +109,7 @@ export const DEFAULT_LIMITS: Limits = {
   keepAliveMaximum: 0,
   maximumPacketSize: 1_048_576 * 16,
   maximumConnectSize: 262_144,
+  maximumControlSize: 1_048_576,
   connectTimeoutMs: 10_000,
   receiveMaximum: 65_535,
   sendMaximum: 1_024,
@@ -113,13 +133,17 @@ export const DEFAULT_LIMITS: Limits = {
   logCacheBytes: 67_108_864,
   topicLevels: 128,
   subscriptionsPerSession: 10_000,
+  subscriptionBytesPerSession: 4_194_304,
   retainedMessages: 10_000_000,
+  retainedBytes: 1_073_741_824,
   connections: 1_000_000,
   connectionsPerAccount: 1_000_000,
   sessions: 10_000_000,
   sessionsPerAccount: 10_000_000,
   sessionOwner: "account",
   checkRetainedPublisher: true,
+  pendingConnections: 20_000,
+  totalInputBytes: 268_435_456,
   checkPayloadFormat: false,
   protocolVersions: [3, 4, 5],
   allowEmptyClientId: true,

@@ -14,7 +14,8 @@ export interface Parts {
   readonly retained: RetainedMessages;
   readonly acceptance: Acceptance;
   /** Connections that are not ended. */
-  readonly connections: Set<Connection>;
+  /** Connections whose CONNECT was accepted. */
+  connectedCount(): number;
   /** The connection that holds a session. */
   connectionOf(clientId: string): Connection | undefined;
 }

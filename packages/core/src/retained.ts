@@ -35,11 +35,15 @@ export class RetainedMessages implements Stored {
     return this.#tree.size;
   }
 
-  /** Whether one more topic would be over the limit. */
-  isFull(topicName: string): boolean {
-    return (
-      this.#tree.size >= this.#context.limits.retainedMessages && this.#tree.get(topicName) === undefined
-    );
+  /** Whether a message with a payload may be kept: within the limits, or no larger than what its topic has. */
+  hasRoom(message: Message, account: string | undefined): boolean {
+    const { limits, counters } = this.#context;
+    const before = this.#tree.get(message.topicName);
+    if (before === undefined && this.#tree.size >= limits.retainedMessages) return false;
+    // Only near the limit it is packed to be measured.
+    if (counters.retainedBytes + mostPackedBytes(message, account) <= limits.retainedBytes) return true;
+    const grownBytes = pack(message, this.#lastNumber, account).length - (before?.length ?? 0);
+    return grownBytes <= 0 || counters.retainedBytes + grownBytes <= limits.retainedBytes;
   }
 
   get(topicName: string): Message | undefined {
@@ -62,8 +66,10 @@ export class RetainedMessages implements Stored {
   }
 
   #keep(topicName: string, packed: string, expiresAtMs: number): void {
+    const { counters } = this.#context;
+    counters.retainedBytes += packed.length - (this.#tree.get(topicName)?.length ?? 0);
     this.#tree.set(topicName, packed);
-    this.#context.counters.retained = this.#tree.size;
+    counters.retained = this.#tree.size;
     this.#clearExpiry(topicName);
     if (expiresAtMs === Infinity) return;
     const deadline = new Deadline(() => this.#expired(topicName));
@@ -72,8 +78,10 @@ export class RetainedMessages implements Stored {
   }
 
   #forget(topicName: string): void {
+    const { counters } = this.#context;
+    counters.retainedBytes -= this.#tree.get(topicName)?.length ?? 0;
     this.#tree.delete(topicName);
-    this.#context.counters.retained = this.#tree.size;
+    counters.retained = this.#tree.size;
     this.#clearExpiry(topicName);
   }
 
@@ -121,6 +129,12 @@ function pack(message: Message, number: number, account: string | undefined): st
   writeEntry(scratch, message, number, [], true);
   if (account !== undefined) scratch.string(account);
   return packBytes(scratch.bytes.subarray(0, scratch.length));
+}
+
+/** At least as many bytes as the message takes when it is packed: three for a UTF-16 unit is the most that UTF-8 needs. */
+function mostPackedBytes(message: Message, account = ""): number {
+  const { topicName, publisherId, forwarded, payloadLength } = message;
+  return 3 * (topicName.length + publisherId.length + account.length) + forwarded.length + payloadLength + 64;
 }
 
 let unpacked = new Uint8Array(4_096);

@@ -80,7 +80,7 @@ function faultOf(parts: Parts, connection: Connection, connect: Connect): Fault 
       reason: "this version is not accepted here",
     };
   }
-  if (parts.connections.size > limits.connections) {
+  if (parts.connectedCount() >= limits.connections) {
     return { reasonCode: ReasonCode.SERVER_BUSY, reason: `${limits.connections} connections are open` };
   }
   return clientIdFault(parts, connect) ?? willFault(parts, connect);

@@ -29,7 +29,7 @@ export function handleSubscribe(
       return;
     }
   }
-  const checked = wanted.map((subscription) => grant(parts, session, subscription));
+  const checked = wanted.map((subscription) => grant(parts, subscription));
   if (connection.access === undefined && parts.context.hooks.subscribe === undefined) {
     finish(parts, connection, session, subscribe, checked);
     return;
@@ -87,7 +87,7 @@ function answered(
 /** A subscription as granted, or the reason code of 5.0 that refuses it. */
 type Granted = Subscription | number;
 
-function grant(parts: Parts, session: Session, subscription: Subscription): Granted {
+function grant(parts: Parts, subscription: Subscription): Granted {
   const { limits } = parts.context;
   const { topicFilter } = subscription;
   const shared = parseSharedFilter(topicFilter);
@@ -102,8 +102,6 @@ function grant(parts: Parts, session: Session, subscription: Subscription): Gran
   if (subscription.subscriptionIdentifier !== 0 && !limits.subscriptionIdentifiersAvailable) {
     return ReasonCode.SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED;
   }
-  const isNew = !session.subscriptions.has(topicFilter);
-  if (isNew && session.subscriptions.size >= limits.subscriptionsPerSession) return ReasonCode.QUOTA_EXCEEDED;
   const qos: QoS = subscription.qos < limits.maximumQoS ? subscription.qos : limits.maximumQoS;
   return { ...subscription, qos };
 }
@@ -126,6 +124,12 @@ function finish(
   for (const item of granted) {
     if (typeof item === "number") {
       reasonCodes.push(connection.version === 5 ? item : FAILURE_3);
+      continue;
+    }
+    // Looked at one by one: the filters of one packet count too.
+    if (!subscriptions.hasRoom(session, item.topicFilter)) {
+      context.counters.refusedSubscriptions++;
+      reasonCodes.push(connection.version === 5 ? ReasonCode.QUOTA_EXCEEDED : FAILURE_3);
       continue;
     }
     const { existed, isShared } = subscriptions.subscribe(session, item);

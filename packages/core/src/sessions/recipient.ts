@@ -11,7 +11,7 @@ export class Recipient {
   readonly stretches: Stretch[] = [];
   qos: QoS = 0;
   retainAsPublished = false;
-  identifiers: readonly number[] = NO_IDENTIFIERS;
+  #identifiers: number[] | undefined;
   /** Whether one of the subscriptions leaves out the client's own messages. */
   hasNoLocal = false;
 
@@ -25,7 +25,11 @@ export class Recipient {
     if (qos > this.qos) this.qos = qos;
     if (retainAsPublished) this.retainAsPublished = true;
     if (noLocal) this.hasNoLocal = true;
-    if (subscriptionIdentifier !== 0) this.identifiers = [...this.identifiers, subscriptionIdentifier];
+    if (subscriptionIdentifier !== 0) (this.#identifiers ??= []).push(subscriptionIdentifier);
+  }
+
+  get identifiers(): readonly number[] {
+    return this.#identifiers ?? NO_IDENTIFIERS;
   }
 
   /** The same session with only the subscriptions that want its own messages, or `undefined` when none does. */

@@ -32,6 +32,8 @@ export abstract class Session implements Pumpable, Subscriber {
   readonly clientId: string;
   abstract readonly isLasting: boolean;
   readonly subscriptions: Map<string, Stretch> = new Map();
+  /** Bytes of the topic filters in `subscriptions`. Owned by the subscription table. */
+  subscriptionBytes = 0;
   /** The shared groups that it is a member of. */
   readonly groups: Set<StretchGroup> = new Set();
   readonly sender: Sender<Place> = new Sender();

@@ -1,6 +1,7 @@
 // All subscriptions of all sessions, found by topic name. A match is what a publication needs, and no more: the sessions
 // that are connected, the logs of filters with lasting sessions, the shared groups. Offline sessions cost nothing here.
 
+import { utf8Length } from "@heirloom/codec";
 import type { Context } from "../context.ts";
 import { Cursor } from "../logs/cursor.ts";
 import type { Log } from "../logs/log.ts";
@@ -77,6 +78,14 @@ export class SubscriptionTable {
     return { recipients: [...bySession.values()], logs, groups };
   }
 
+  /** Whether the session may subscribe to one filter more, or has it already. */
+  hasRoom(session: Session, topicFilter: string): boolean {
+    const { subscriptionsPerSession, subscriptionBytesPerSession } = this.#context.limits;
+    if (session.subscriptions.has(topicFilter)) return true;
+    if (session.subscriptions.size >= subscriptionsPerSession) return false;
+    return session.subscriptionBytes + utf8Length(topicFilter) <= subscriptionBytesPerSession;
+  }
+
   /** Makes or replaces a subscription. The filter is valid. 5.0 [MQTT-3.8.4-3]. */
   subscribe(session: Session, subscription: Subscription): Subscribed {
     const { topicFilter } = subscription;
@@ -128,6 +137,7 @@ export class SubscriptionTable {
   restore(session: Session, stretch: Stretch): void {
     const { subscription } = stretch;
     session.subscriptions.set(subscription.topicFilter, stretch);
+    session.subscriptionBytes += utf8Length(subscription.topicFilter);
     const shared = parseSharedFilter(subscription.topicFilter);
     const entry = this.#entry(typeof shared === "object" ? shared.topicFilter : subscription.topicFilter);
     entry.count++;
@@ -169,6 +179,7 @@ export class SubscriptionTable {
     const group = shared === undefined ? undefined : this.group(shared.shareName, shared.topicFilter);
     const stretch = this.#makeStretch(session, subscription, entry, group);
     session.subscriptions.set(subscription.topicFilter, stretch);
+    session.subscriptionBytes += utf8Length(subscription.topicFilter);
     entry.count++;
     this.#context.counters.subscriptions++;
     if (group === undefined) {
@@ -220,6 +231,7 @@ export class SubscriptionTable {
     const topicFilter = group?.topicFilter ?? subscription.topicFilter;
     const entry = this.#entry(topicFilter);
     session.subscriptions.delete(subscription.topicFilter);
+    session.subscriptionBytes -= utf8Length(subscription.topicFilter);
     entry.online.delete(stretch);
     entry.count--;
     this.#context.counters.subscriptions--;
@@ -276,7 +288,9 @@ export class SubscriptionTable {
 
 /** About how much memory a cached match takes. */
 function resultBytes({ recipients, logs, groups }: Match): number {
-  return 64 + recipients.length * 120 + (logs.length + groups.length) * 8;
+  let bytes = 64 + recipients.length * 120 + (logs.length + groups.length) * 8;
+  for (const { stretches, identifiers } of recipients) bytes += (stretches.length + identifiers.length) * 8;
+  return bytes;
 }
 
 function isSame(a: Subscription, b: Subscription): boolean {

@@ -160,6 +160,23 @@ export const LIMIT_OPTIONS: OptionTable<Limits> = {
     size({ minimum: 64, maximum: MAXIMUM.packet }),
     "A whole CONNECT packet. Smaller than `maximumPacketSize`, because nobody is known yet.",
   ),
+  pendingConnections: limit(
+    "pendingConnections",
+    count({ minimum: 1, maximum: MAXIMUM.count }),
+    "Connections whose CONNECT was not accepted yet. One more ends the one that has waited longest.",
+  ),
+  maximumControlSize: limit(
+    "maximumControlSize",
+    size({ minimum: 64, maximum: MAXIMUM.packet }),
+    "A whole packet other than CONNECT and PUBLISH. Small packets become large in memory: each topic filter and each User " +
+      "Property takes a multiple of its size.",
+  ),
+  totalInputBytes: limit(
+    "totalInputBytes",
+    size({ minimum: 1_024, maximum: MAXIMUM.bytes }),
+    "Packets that have begun and not ended, of all connections together. Beyond it a connection that keeps more than its " +
+      "share, this divided by the number of connections, is ended with 0x97.",
+  ),
   maximumPacketSize: limit(
     "maximumPacketSize",
     size({ minimum: 64, maximum: MAXIMUM.packet }),
@@ -283,7 +300,8 @@ export const LIMIT_OPTIONS: OptionTable<Limits> = {
   totalOutputBytes: limit(
     "totalOutputBytes",
     size({ minimum: 1_024, maximum: MAXIMUM.bytes }),
-    "Bytes that wait for all sockets together. Beyond them each connection has a sixteenth of `outputBytes`.",
+    "Bytes that wait for all sockets together. Beyond them each connection has only its share, this divided by the number " +
+      "of connections; beyond twice as many nothing is added that can wait or be dropped.",
   ),
   logCacheBytes: limit(
     "logCacheBytes",
@@ -300,10 +318,20 @@ export const LIMIT_OPTIONS: OptionTable<Limits> = {
     count({ minimum: 1, maximum: MAXIMUM.count }),
     "Subscriptions of one session; more are refused with 0x97.",
   ),
+  subscriptionBytesPerSession: limit(
+    "subscriptionBytesPerSession",
+    size({ minimum: 1_024, maximum: MAXIMUM.bytes }),
+    "The topic filters of one session together; more are refused with 0x97.",
+  ),
   retainedMessages: limit(
     "retainedMessages",
     count({ minimum: 0, maximum: MAXIMUM.count }),
     "Retained messages; more are refused with 0x97.",
+  ),
+  retainedBytes: limit(
+    "retainedBytes",
+    size({ minimum: 0, maximum: MAXIMUM.bytes }),
+    "Retained messages with their topics and properties, in memory and on disk; more are refused with 0x97.",
   ),
   redirect: {
     name: "redirect",

@@ -1,0 +1,19 @@
+// What the broker under a flood tells about itself, from its own process to that of the test.
+
+import type { Counters } from "@heirloom/core";
+
+export interface Report {
+  readonly port: number;
+  readonly wsPort: number;
+  readonly counters: Readonly<Counters>;
+  /** Bytes of memory that the process holds now. */
+  readonly residentBytes: number;
+  /** Bytes of memory that it has held at most since it started. */
+  readonly peakBytes: number;
+  /** Milliseconds of CPU since it started. */
+  readonly cpuMs: number;
+  /** Milliseconds that its event loop stood still at most since the last report but this one. */
+  readonly standstillMs: number;
+  /** File descriptors and other resources that keep the process alive. */
+  readonly openSockets: number;
+}
