@@ -14,13 +14,19 @@ export interface Driven {
 /** Milliseconds. Node cuts longer timers to 1 ms; they are set again when this time is over. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
+/** Read once: the getter costs more than the clock. */
+const TIME_ORIGIN_MS = performance.timeOrigin;
+
 /** The world of a broker that runs on Node. */
 export class NodeWorld implements World {
   #driven: Driven | undefined;
   #turnRequested = false;
   #wakeAtMs: number | undefined;
   #timer: NodeJS.Timeout | undefined;
-  /** When the timer that runs fires, in `now` time. */
+  /**
+   * The time for which the timer runs, in `now` time. Not when it fires, which is up to a millisecond later: compared
+   * with that, the same time asked for again would look earlier and set the timer anew each turn.
+   */
   #timerAtMs = 0;
 
   /** Names the broker to call. Turns and times that were asked for before are not lost. */
@@ -29,7 +35,7 @@ export class NodeWorld implements World {
   }
 
   now(): number {
-    return performance.timeOrigin + performance.now();
+    return TIME_ORIGIN_MS + performance.now();
   }
 
   randomBytes(length: number): Uint8Array {
@@ -80,7 +86,7 @@ export class NodeWorld implements World {
     const now = this.now();
     // Rounded up: a timer that fires a fraction early would only have to be set again.
     const delayMs = Math.min(Math.max(Math.ceil(timeMs - now), 1), LONGEST_TIMER_MS);
-    this.#timerAtMs = now + delayMs;
+    this.#timerAtMs = timeMs;
     this.#timer = setTimeout(this.#fire, delayMs);
   }
 

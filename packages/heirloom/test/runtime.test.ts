@@ -78,6 +78,17 @@ describe("NodeWorld", () => {
     assert.deepEqual(calls, []);
   });
 
+  it("sets no new timer when the same time is asked for again, as each turn does", (context) => {
+    const setTimer = context.mock.method(globalThis, "setTimeout");
+    const world = new NodeWorld();
+    const timeMs = world.now() + 500.25;
+    for (let turn = 0; turn < 10; turn++) world.wakeAt(timeMs);
+    assert.equal(setTimer.mock.callCount(), 1);
+    world.wakeAt(timeMs - 1);
+    assert.equal(setTimer.mock.callCount(), 2, "an earlier time needs one");
+    world.wakeAt(undefined);
+  });
+
   it("cuts times that are longer than Node's timers, which would fire at once", (context) => {
     const setTimer = context.mock.method(globalThis, "setTimeout");
     const world = new NodeWorld();
