@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MemoryBroker } from "@heirloom/core/testing";
-import { clean, lasting, publishAll } from "./support.ts";
+import { clean, lasting, publishAll, resume } from "./support.ts";
 
 test("answers each filter in order, with the codes of the version - 5.0 [MQTT-3.9.3-1], 3.1.1 [MQTT-3.9.3-1], [MQTT-3.9.3-2]", async () => {
   const broker = await MemoryBroker.start({
@@ -153,4 +153,39 @@ test("a slow subscribe hook holds back its client only, and says nothing to one 
   assert.deepEqual(slow.words(), ["SUBACK 1 0x02", "PINGRESP"]);
   assert.deepEqual(gone.words(), []);
   assert.equal(broker.counters.subscriptions, 1);
+});
+
+test("a topic that was published before is matched anew after each change, of its own filter or of a wildcard", async () => {
+  const broker = await MemoryBroker.start();
+  const pub = await clean(broker, "pub");
+  const sub = await clean(broker, "sub");
+  const stays = await lasting(broker, "stays");
+  let count = 0;
+  const isDelivered = async (): Promise<boolean> => {
+    await publishAll(pub, "a/b", 0, [`${++count}`]);
+    return sub.words().length === 1;
+  };
+  assert.equal(await isDelivered(), false);
+  await sub.subscribe("a/b");
+  assert.equal(await isDelivered(), true);
+  await sub.unsubscribe("a/b");
+  assert.equal(await isDelivered(), false);
+  await sub.subscribe("a/+");
+  assert.equal(await isDelivered(), true);
+  await sub.unsubscribe("a/+");
+  assert.equal(await isDelivered(), false);
+  await sub.subscribe("$share/g/a/b");
+  assert.equal(await isDelivered(), true);
+  await sub.unsubscribe("$share/g/a/b");
+  assert.equal(await isDelivered(), false);
+
+  await stays.subscribe("a/b");
+  await publishAll(pub, "a/b", 0, ["here"]);
+  assert.equal(stays.words().length, 1);
+  await stays.drop();
+  await publishAll(pub, "a/b", 1, ["kept"]);
+  const back = await resume(broker, "stays");
+  assert.deepEqual(back.words.slice(1), ['PUBLISH 1 a/b qos=1 dup=0 "kept"']);
+  await publishAll(pub, "a/b", 0, ["again"]);
+  assert.deepEqual(back.client.words(), ['PUBLISH a/b qos=0 "again"']);
 });

@@ -8,6 +8,8 @@
 
 const LAST_PACKET_ID = 65_535;
 
+const NOTHING: Map<number, never> = new Map<number, never>();
+
 export interface Delivery<Ref> {
   readonly packetId: number;
   readonly qos: 1 | 2;
@@ -20,7 +22,8 @@ export interface Delivery<Ref> {
 
 export class Sender<Ref> {
   /** In the order of first sending, which is the order of resending. */
-  readonly #inFlight = new Map<number, Delivery<Ref>>();
+  // Made with the first delivery: many sessions get QoS 0 only.
+  #inFlight: Map<number, Delivery<Ref>> = NOTHING;
   #lastPacketId = 0;
   #receiveMaximum = 0;
   #counted = 0;
@@ -99,13 +102,13 @@ export class Sender<Ref> {
     this.#lastPacketId = packetId;
     this.#counted++;
     const delivery = { packetId, qos, ref, isReleased: false, isCounted: true };
-    this.#inFlight.set(packetId, delivery);
+    this.#add(delivery);
     return delivery;
   }
 
   /** Takes up a delivery that was in flight before a restart. In the order of first sending. */
   restore(packetId: number, qos: 1 | 2, ref: Ref, isReleased: boolean): void {
-    this.#inFlight.set(packetId, { packetId, qos, ref, isReleased, isCounted: false });
+    this.#add({ packetId, qos, ref, isReleased, isCounted: false });
   }
 
   /** Sets the identifier behind which the next is sought; for a restart. */
@@ -155,6 +158,11 @@ export class Sender<Ref> {
     this.#inFlight.clear();
     this.#counted = 0;
     this.#resending = undefined;
+  }
+
+  #add(delivery: Delivery<Ref>): void {
+    if (this.#inFlight === NOTHING) this.#inFlight = new Map();
+    this.#inFlight.set(delivery.packetId, delivery);
   }
 
   #count(delivery: Delivery<Ref>): void {

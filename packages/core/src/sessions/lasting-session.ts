@@ -15,7 +15,7 @@ import { topicMatchesFilter } from "../topics/index.ts";
 import { LogBacklog, type NextEntry } from "./log-backlog.ts";
 import type { Omission, Outlet } from "./outlet.ts";
 import { INBOX, type Place } from "./place.ts";
-import { Session } from "./session.ts";
+import { Session, type SessionDue } from "./session.ts";
 import { SessionState, type StoredSession } from "./session-state.ts";
 import type { SessionRecord } from "./session-records.ts";
 import type { Stretch } from "./stretch.ts";
@@ -58,14 +58,8 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
   /** The delivery that is to be resent next and whose message is being read. */
   #held: Delivery<Place> | undefined;
 
-  constructor(
-    context: Context,
-    clientId: string,
-    sessionId: number,
-    expired: (session: Session) => void,
-    willDue: (session: Session) => void,
-  ) {
-    super(context, clientId, expired, willDue);
+  constructor(context: Context, clientId: string, sessionId: number, due: SessionDue) {
+    super(context, clientId, due);
     this.sessionId = sessionId;
     this.backlog = new LogBacklog(context, () => {
       // What was read for a connection that is gone is not kept.

@@ -6,7 +6,7 @@ import type { Message } from "../message.ts";
 import { type ConnectionEnd, willDelayMs, willMessage } from "../wills.ts";
 import { CleanSession } from "./clean-session.ts";
 import { LastingSession } from "./lasting-session.ts";
-import type { Session } from "./session.ts";
+import type { Session, SessionDue } from "./session.ts";
 import type { SubscriptionTable } from "./subscription-table.ts";
 
 /** A Session Expiry Interval that never ends. 5.0 section 3.1.2.11.2. */
@@ -20,6 +20,10 @@ export class SessionTable {
   readonly #subscriptions: SubscriptionTable;
   readonly #publishWill: (message: Message, session: Session) => void;
   readonly #sessions = new Map<string, Session>();
+  readonly #due: SessionDue = {
+    expired: (session) => this.#expired(session),
+    willDue: (session) => this.#willDue(session),
+  };
   #lastSessionId = 0;
   #endedBatch = 0;
 
@@ -82,7 +86,7 @@ export class SessionTable {
   ): { session: Session; present: boolean } {
     const { accounts } = this.#context;
     const existing = this.#sessions.get(clientId);
-    if (existing !== undefined && existing.expiry.atMs <= this.#context.turn.nowMs) {
+    if (existing?.isLasting === true && existing.expiry.atMs <= this.#context.turn.nowMs) {
       // 5.0 [MQTT-4.1.0-2]: it is over, even if its turn to be ended has not come yet.
       this.#expired(existing);
     } else if (existing !== undefined && !cleanStart && existing.isLasting) {
@@ -102,12 +106,10 @@ export class SessionTable {
   }
 
   #create(clientId: string, account: string | undefined, expiryInterval: number): Session {
-    const expired = (session: Session): void => this.#expired(session);
-    const willDue = (session: Session): void => this.#willDue(session);
     const session =
       expiryInterval === 0
-        ? new CleanSession(this.#context, clientId, expired, willDue)
-        : new LastingSession(this.#context, clientId, ++this.#lastSessionId, expired, willDue);
+        ? new CleanSession(this.#context, clientId, this.#due)
+        : new LastingSession(this.#context, clientId, ++this.#lastSessionId, this.#due);
     session.account = account;
     session.expiryInterval = expiryInterval;
     this.#add(session);
@@ -117,13 +119,7 @@ export class SessionTable {
   /** A lasting session from before a restart. */
   restore(clientId: string, account: string | undefined, sessionId: number): LastingSession {
     this.#lastSessionId = Math.max(this.#lastSessionId, sessionId);
-    const session = new LastingSession(
-      this.#context,
-      clientId,
-      sessionId,
-      (expired) => this.#expired(expired),
-      (due) => this.#willDue(due),
-    );
+    const session = new LastingSession(this.#context, clientId, sessionId, this.#due);
     session.account = account;
     this.#add(session);
     return session;
@@ -168,7 +164,7 @@ export class SessionTable {
     const { counters, deadlines, observer } = this.#context;
     // 5.0 [MQTT-3.1.2-8]: at the latest when the session ends.
     this.#willDue(session);
-    deadlines.clear(session.expiry);
+    if (session.isLasting) deadlines.clear(session.expiry);
     this.#sessions.delete(session.clientId);
     this.#context.accounts.countSession(session.account, -1);
     counters.sessions = this.#sessions.size;
@@ -191,9 +187,9 @@ export class SessionTable {
   }
 
   #willDue(session: Session): void {
-    this.#context.deadlines.clear(session.willDelay);
     const { will } = session;
     if (will === undefined) return;
+    this.#context.deadlines.clear(session.willDelay);
     // Gone from the session and published in the same batch: exactly once, whatever happens.
     session.will = undefined;
     if (session instanceof LastingSession) session.state.recordChanged();

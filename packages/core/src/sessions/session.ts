@@ -28,14 +28,20 @@ export interface Replay {
   close(): void;
 }
 
+/** Told what falls due for a session. */
+export interface SessionDue {
+  expired(session: Session): void;
+  willDue(session: Session): void;
+}
+
+const NO_GROUPS: Set<never> = new Set<never>();
+
 export abstract class Session implements Pumpable, Subscriber {
   readonly clientId: string;
   abstract readonly isLasting: boolean;
   readonly subscriptions: Map<string, Stretch> = new Map();
   /** Bytes of the topic filters in `subscriptions`. Owned by the subscription table. */
   subscriptionBytes = 0;
-  /** The shared groups that it is a member of. */
-  readonly groups: Set<StretchGroup> = new Set();
   readonly sender: Sender<Place> = new Sender();
   readonly receiver: Receiver = new Receiver();
   readonly replays: Replay[] = [];
@@ -47,26 +53,42 @@ export abstract class Session implements Pumpable, Subscriber {
   outlet: Outlet | undefined;
   client: ClientInfo | undefined;
   isPumpWanted = false;
-  /** When the session ends; set while no connection holds it. */
-  readonly expiry: Deadline;
-  /** When the will is due; set while no connection holds the session. */
-  readonly willDelay: Deadline;
   /** QoS 0 deliveries that wait for a delivery hook; in clean sessions also QoS 1 and 2 that wait for room. */
   protected readonly queue: MemoryQueue = new MemoryQueue();
   protected readonly context: Context;
+  readonly #due: SessionDue;
+  // Made when they are needed: most sessions are clean, have no such times and are in no group.
+  #expiry: Deadline | undefined;
+  #willDelay: Deadline | undefined;
+  #groups: Set<StretchGroup> = NO_GROUPS;
   /** A delivery hook is being waited for. */
   #isHookPending = false;
 
-  constructor(
-    context: Context,
-    clientId: string,
-    expired: (session: Session) => void,
-    willDue: (session: Session) => void,
-  ) {
+  constructor(context: Context, clientId: string, due: SessionDue) {
     this.context = context;
     this.clientId = clientId;
-    this.expiry = new Deadline(() => expired(this));
-    this.willDelay = new Deadline(() => willDue(this));
+    this.#due = due;
+  }
+
+  /** When the session ends; set while no connection holds it. */
+  get expiry(): Deadline {
+    return (this.#expiry ??= new Deadline(() => this.#due.expired(this)));
+  }
+
+  /** When the will is due; set while no connection holds the session. */
+  get willDelay(): Deadline {
+    return (this.#willDelay ??= new Deadline(() => this.#due.willDue(this)));
+  }
+
+  /** Becomes a member of a shared group. */
+  joinGroup(group: StretchGroup): void {
+    if (this.#groups === NO_GROUPS) this.#groups = new Set();
+    this.#groups.add(group);
+  }
+
+  /** Is a member no more. */
+  leaveGroup(group: StretchGroup): void {
+    this.#groups.delete(group);
   }
 
   /** A connection takes the session up. */
@@ -167,9 +189,15 @@ export abstract class Session implements Pumpable, Subscriber {
     const replay = this.replays[0];
     if (replay === undefined) return false;
     const outcome = replay.step(this);
-    if (outcome === "done") this.replays.shift();
+    if (outcome === "done") this.#endReplay();
     else if (outcome === "later") this.context.pumps.add(this);
     return outcome === "done" || outcome === "more";
+  }
+
+  #endReplay(): void {
+    // `shift` would leave each session with room for 16 replays.
+    if (this.replays.length === 1) this.replays.length = 0;
+    else this.replays.shift();
   }
 
   protected enqueue(delivery: WaitingDelivery): void {
@@ -243,7 +271,7 @@ export abstract class Session implements Pumpable, Subscriber {
 
   /** Lets the shared groups that it is a member of use the room it has. */
   protected pumpGroups(): void {
-    for (const group of this.groups) group.pump();
+    for (const group of this.#groups) group.pump();
   }
 
   /** PUBACK came. */

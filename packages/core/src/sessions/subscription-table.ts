@@ -5,7 +5,7 @@ import { utf8Length } from "@heirloom/codec";
 import type { Context } from "../context.ts";
 import { Cursor } from "../logs/cursor.ts";
 import type { Log } from "../logs/log.ts";
-import { FilterTree, MatchCache, parseSharedFilter } from "../topics/index.ts";
+import { FilterTree, isWildcardFilter, MatchCache, parseSharedFilter } from "../topics/index.ts";
 import { LastingSession } from "./lasting-session.ts";
 import { Recipient } from "./recipient.ts";
 import type { Session } from "./session.ts";
@@ -14,12 +14,15 @@ import type { Stretch, StretchGroup } from "./stretch.ts";
 import type { Subscriber } from "./subscriber.ts";
 import type { Subscription } from "../subscription.ts";
 
+/** Most filters have none; an empty Map for each would take more memory than the rest of their entries. */
+const NO_GROUPS: Map<string, never> = new Map<string, never>();
+
 /** Everything that one topic filter leads to. */
 interface FilterEntry {
   readonly topicFilter: string;
   /** Subscriptions of connected sessions, not shared. */
   readonly online: Set<Stretch>;
-  readonly groups: Map<string, SharedGroup>;
+  groups: Map<string, SharedGroup>;
   log: Log | undefined;
   /** Subscriptions that stand, shared ones too, of connected and other sessions. */
   count: number;
@@ -111,17 +114,21 @@ export class SubscriptionTable {
   /** A connection took the session up: publications reach it from now on. */
   connected(session: Session): void {
     for (const stretch of session.subscriptions.values()) {
-      if (stretch.group === undefined) this.#entry(stretch.subscription.topicFilter).online.add(stretch);
+      if (stretch.group !== undefined) continue;
+      const { topicFilter } = stretch.subscription;
+      this.#entry(topicFilter).online.add(stretch);
+      this.#matchesChanged(topicFilter);
     }
-    if (session.subscriptions.size > 0) this.#cache.clear();
   }
 
   /** The session has no connection any more. */
   disconnected(session: Session): void {
     for (const stretch of session.subscriptions.values()) {
-      if (stretch.group === undefined) this.#entry(stretch.subscription.topicFilter).online.delete(stretch);
+      if (stretch.group !== undefined) continue;
+      const { topicFilter } = stretch.subscription;
+      this.#entry(topicFilter).online.delete(stretch);
+      this.#matchesChanged(topicFilter);
     }
-    if (session.subscriptions.size > 0) this.#cache.clear();
   }
 
   /** The session is over: everything it subscribed to ends, and what it had in flight goes back to shared groups. */
@@ -145,7 +152,7 @@ export class SubscriptionTable {
     if (stretch.cursor !== undefined) entry.log = stretch.cursor.log;
     if (stretch.group === undefined) return;
     this.#groupOf(stretch.group).add(stretch);
-    session.groups.add(stretch.group);
+    session.joinGroup(stretch.group);
   }
 
   /** The group of a shared filter; made when there is none. */
@@ -154,6 +161,7 @@ export class SubscriptionTable {
     let group = entry.groups.get(shareName);
     if (group === undefined) {
       group = new SharedGroup(this.#context, shareName, topicFilter);
+      if (entry.groups === NO_GROUPS) entry.groups = new Map();
       entry.groups.set(shareName, group);
     }
     return group;
@@ -186,7 +194,7 @@ export class SubscriptionTable {
       if (session.outlet !== undefined) entry.online.add(stretch);
     } else {
       group.add(stretch);
-      session.groups.add(group);
+      session.joinGroup(group);
       if (session.isLasting && subscription.qos > 0)
         group.openCursor(this.#log(entry), this.#context.logs.nextSequence);
     }
@@ -194,7 +202,7 @@ export class SubscriptionTable {
       session.addStretch(stretch);
       session.state.stretchChanged(stretch.stretchId);
     }
-    this.#cache.clear();
+    this.#matchesChanged(entry.topicFilter);
   }
 
   #makeStretch(
@@ -239,11 +247,11 @@ export class SubscriptionTable {
     if (group !== undefined) {
       const members = this.#groupOf(group);
       members.remove(stretch);
-      session.groups.delete(group);
+      session.leaveGroup(group);
       if (!isReplaced) this.dissolveIfEmpty(members);
     }
     this.#removeIfUnused(entry);
-    this.#cache.clear();
+    this.#matchesChanged(entry.topicFilter);
   }
 
   /** A group without members and with nothing in flight is gone, with what it had queued. */
@@ -254,7 +262,7 @@ export class SubscriptionTable {
     entry.groups.delete(group.shareName);
     group.dissolve();
     this.#removeIfUnused(entry);
-    this.#cache.clear();
+    this.#matchesChanged(entry.topicFilter);
   }
 
   #log(entry: FilterEntry): Log {
@@ -268,13 +276,19 @@ export class SubscriptionTable {
     if (entry?.log !== log) return;
     entry.log = undefined;
     this.#removeIfUnused(entry);
-    this.#cache.clear();
+    this.#matchesChanged(entry.topicFilter);
+  }
+
+  /** Forgets the matches that the filter is part of. Clients that come and go with topics of their own cost others nothing. */
+  #matchesChanged(topicFilter: string): void {
+    if (isWildcardFilter(topicFilter)) this.#cache.clear();
+    else this.#cache.delete(topicFilter);
   }
 
   #entry(topicFilter: string): FilterEntry {
     let entry = this.#tree.get(topicFilter);
     if (entry === undefined) {
-      entry = { topicFilter, online: new Set(), groups: new Map(), log: undefined, count: 0 };
+      entry = { topicFilter, online: new Set(), groups: NO_GROUPS, log: undefined, count: 0 };
       this.#tree.set(topicFilter, entry);
     }
     return entry;

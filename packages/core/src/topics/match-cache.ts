@@ -65,15 +65,20 @@ export class MatchCache<R extends NonNullable<unknown>> {
     return result;
   }
 
-  /** Remembers a result, unless it alone would fill a generation. */
-  set(topicName: string, result: R): void {
-    const known = this.#young.get(topicName);
-    if (known === undefined) {
+  /** Forgets the result of one Topic Name. */
+  delete(topicName: string): void {
+    const young = this.#young.get(topicName);
+    if (young === undefined) {
       this.#old.delete(topicName);
     } else {
       this.#young.delete(topicName);
-      this.#youngBytes -= this.#bytesOf(topicName, known);
+      this.#youngBytes -= this.#bytesOf(topicName, young);
     }
+  }
+
+  /** Remembers a result, unless it alone would fill a generation. */
+  set(topicName: string, result: R): void {
+    this.delete(topicName);
     this.#add(topicName, result);
   }
 

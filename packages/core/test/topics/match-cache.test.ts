@@ -25,6 +25,21 @@ test("forgets all when it is cleared", () => {
   assert.equal(cache.evictions, 0);
 });
 
+test("forgets one name, in either generation, and its bytes", () => {
+  const cache = new MatchCache<string>({ maxEntries: 4, maxBytes: 40 });
+  // "old" is in the old generation once two more came behind it.
+  for (const name of ["old", "b", "c"]) cache.set(name, name);
+  cache.delete("old");
+  cache.delete("c");
+  cache.delete("never seen");
+  assert.deepEqual([cache.get("old"), cache.get("c"), cache.get("b")], [undefined, undefined, "b"]);
+  for (let round = 0; round < 100; round++) {
+    cache.set("d", "d");
+    cache.delete("d");
+  }
+  assert.deepEqual([cache.size, cache.evictions, cache.get("b")], [1, 0, "b"]);
+});
+
 test("keeps at most as many names as it may, and counts what it drops", () => {
   const cache = new MatchCache<number>({ maxEntries: 1_000 });
   for (let i = 0; i < 10_000; i++) {
