@@ -1,6 +1,7 @@
 // The end of every run: no more faults, everybody comes back, everything is delivered, and the model judges. Then all
 // sessions end, and nothing of them may be left.
 
+import { judgeBalance, leftOut } from "./balance.ts";
 import { SimClient } from "./client.ts";
 import type { ClientPlan } from "./plan.ts";
 import type { Simulation } from "./simulation.ts";
@@ -37,7 +38,8 @@ export class Ending {
       if (outbox.oldest !== undefined)
         report.broken("stuck", `${outbox.oldest.text} of ${plan.clientId} was never acknowledged`);
     }
-    model.judge(process.discardedAtLimit + (process.broker?.counters.discardedAtLimit ?? 0));
+    model.judge((clientId) => leftOut(process.counts(clientId)));
+    for (const client of this.#simulation.clients) this.#judgeCounts(client);
     await this.#lookAtRetained();
     if (report.violations.length > 0) return;
     await this.#endSessions();
@@ -77,6 +79,23 @@ export class Ending {
     client.connect(1, false, undefined);
   }
 
+  /** Nothing waits any more, and the broker counted as many deliveries as the client got. */
+  #judgeCounts({ plan, model: { session } }: SimClient): void {
+    const { report, process, model } = this.#simulation;
+    const info = process.broker?.sessionInfo(plan.clientId);
+    if (info === undefined || session === undefined) return;
+    const { waitingMessages, inFlight, counts } = info;
+    if (waitingMessages + inFlight > 0)
+      report.broken(
+        "left-over",
+        `${plan.clientId}: ${waitingMessages} messages wait, ${inFlight} are in flight`,
+      );
+    const { deliveries } = session.flight;
+    const counted = counts.delivered + counts.droppedRefused;
+    if (model.isWhole(session) && deliveries !== counted)
+      report.broken("balance", `${plan.clientId} got ${deliveries} deliveries, ${counted} were counted`);
+  }
+
   /** One more client subscribes to everything: it gets what is retained. */
   async #lookAtRetained(): Promise<void> {
     const client = new SimClient(VERIFIER, this.#simulation);
@@ -103,6 +122,7 @@ export class Ending {
     const { process, disk, report } = this.#simulation;
     const counters = process.broker?.counters;
     if (counters === undefined || !this.#isFine) return;
+    if (process.broker !== undefined) judgeBalance(process.broker, report);
     const { sessions, subscriptions, logs, outputBytes, connectionsOpen, logCacheBytes } = counters;
     const left = { sessions, subscriptions, logs, outputBytes, connectionsOpen, logCacheBytes };
     for (const [name, count] of Object.entries(left))

@@ -2,7 +2,7 @@
 // model. They judge the judge. Nothing of this is in the production packages.
 
 import type { QoS } from "@heirloom/codec";
-import { StoreBatch } from "@heirloom/core";
+import { DeliveryCounts, StoreBatch } from "@heirloom/core";
 import { Connection } from "../../packages/core/dist/connection.js";
 import { FanOut } from "../../packages/core/dist/fan-out.js";
 import { Receiver } from "../../packages/core/dist/qos/receiver.js";
@@ -387,6 +387,38 @@ export const FAULTS: readonly Fault[] = [
             };
             original.call(this);
             this.apply = apply;
+          },
+      ),
+  },
+  {
+    name: "a message that expired is counted for the broker and not for its session",
+    mostSeeds: 60,
+    plant: () =>
+      replace(
+        DeliveryCounts.prototype,
+        "undelivered",
+        (original) =>
+          function (this: DeliveryCounts, counters, why, count) {
+            original.call(this, counters, why, count);
+            if (why === "expired") this.expired -= count ?? 1;
+          },
+      ),
+  },
+  {
+    name: "a repetition that the client acknowledges is counted as delivered twice",
+    mostSeeds: 20,
+    plant: () =>
+      replace(
+        Session.prototype,
+        "puback",
+        (original) =>
+          function (this: Session, packetId, isError) {
+            const before = this.counts.delivered;
+            original.call(this, packetId, isError);
+            if (this.counts.delivered === before) return;
+            this.counts.delivered++;
+            this.counts.taken++;
+            this.context.counters.delivered++;
           },
       ),
   },

@@ -1,6 +1,6 @@
 // The broker's process: starts the production core on the disk, takes connections to it, kills it, starts it again.
 
-import { Broker, type Limits, type Listener, StoreError } from "@heirloom/core";
+import { Broker, DeliveryCounts, type Limits, type Listener, StoreError } from "@heirloom/core";
 import { type Disk, SimStore } from "./disk.ts";
 import { Life } from "./life.ts";
 import type { Link } from "./network.ts";
@@ -22,8 +22,8 @@ const LISTENER: Listener = { name: "sim", allowAnonymous: true };
 
 export class BrokerProcess {
   broker: Broker | undefined;
-  /** Sums over all lives of what the broker's counters said. */
-  discardedAtLimit = 0;
+  /** By ClientId: what the sessions of lives that are over had counted. */
+  readonly #counts = new Map<string, DeliveryCounts>();
   crashes = 0;
   /** By how much the wall clock is ahead of true time; only a start reads it. */
   clockAheadMs = 0;
@@ -56,6 +56,24 @@ export class BrokerProcess {
 
   get isUp(): boolean {
     return this.#isOpen && this.#life?.isDead === false;
+  }
+
+  /** What a client's sessions have counted over all lives, as far as they were there at the end of each. */
+  counts(clientId: string): DeliveryCounts {
+    const sum = new DeliveryCounts();
+    sum.add(this.#countsOf(clientId));
+    const info = this.broker?.sessionInfo(clientId);
+    if (info !== undefined) sum.add(info.counts);
+    return sum;
+  }
+
+  #countsOf(clientId: string): DeliveryCounts {
+    let counts = this.#counts.get(clientId);
+    if (counts === undefined) {
+      counts = new DeliveryCounts();
+      this.#counts.set(clientId, counts);
+    }
+    return counts;
   }
 
   start(): void {
@@ -140,7 +158,7 @@ export class BrokerProcess {
   #died(): void {
     this.crashes++;
     this.#isOpen = false;
-    this.discardedAtLimit += this.broker?.counters.discardedAtLimit ?? 0;
+    for (const { clientId, counts } of this.broker?.sessions() ?? []) this.#countsOf(clientId).add(counts);
     this.#trace.say("process", `DIES, back in ${this.#downMs} ms`);
     this.#listener.ended(this.#disk.durableSinceMs);
     this.#disk.crash();

@@ -1,6 +1,7 @@
 // One run: carries out a plan on the simulated world, lets everybody come back, and has the model judge what happened.
 
 import { DEFAULT_LIMITS } from "@heirloom/core";
+import { judgeBalance } from "./balance.ts";
 import { SimClient } from "./client.ts";
 import { Disk } from "./disk.ts";
 import { Ending } from "./ending.ts";
@@ -71,6 +72,7 @@ export class Simulation {
       await this.advance(step.afterMs);
       this.#do(step);
       await settle();
+      if (this.process.broker !== undefined) judgeBalance(this.process.broker, this.report);
       if (this.report.violations.length > 0) break;
     }
     if (this.report.violations.length === 0) await new Ending(this).run();

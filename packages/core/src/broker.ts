@@ -11,6 +11,7 @@ import { Accounts } from "./accounts.ts";
 import { Connection, type ConnectionHost } from "./connection.ts";
 import type { Context } from "./context.ts";
 import { Counters } from "./counters.ts";
+import { DeliveryCounts } from "./delivery-counts.ts";
 import { Deadline, Deadlines } from "./deadlines.ts";
 import { FanOut } from "./fan-out.ts";
 import { handlePuback, handlePubcomp, handlePubrec, handlePubrel } from "./handlers/acks.ts";
@@ -39,8 +40,8 @@ import type { Session } from "./sessions/session.ts";
 import { SessionTable } from "./sessions/session-table.ts";
 import { SubscriptionTable } from "./sessions/subscription-table.ts";
 import { checkSubscriptions } from "./subscription-check.ts";
+import { type GroupInfo, groupInfo, type SessionInfo, sessionInfo } from "./session-info.ts";
 import type { Subscription } from "./subscription.ts";
-import { TimeMark } from "./time-mark.ts";
 import { Turn } from "./turn.ts";
 import type { ConnectionEnd } from "./wills.ts";
 
@@ -48,6 +49,8 @@ import type { ConnectionEnd } from "./wills.ts";
 const DUE_PER_TURN = 1_000;
 /** How often logs are trimmed and queues cut to their limit. */
 const SWEEP_MS = 1_000;
+/** How often broker time is written while nothing else is. */
+const IDLE_MARK_MS = 60_000;
 
 /** Subscriptions that one turn checks after the rules changed, at least those of one connection. */
 const CHECKS_PER_TURN = 1_000;
@@ -81,7 +84,6 @@ export class Broker implements ConnectionHost {
   /** Those of them whose CONNECT was not accepted yet, the oldest first. */
   readonly #pending = new Set<Connection>();
   readonly #sweep: Deadline = new Deadline(() => this.#sweepNow(true));
-  readonly #timeMark: TimeMark;
   /** Connections whose subscriptions have not been checked since the rules changed. */
   #unchecked = new Set<Connection>();
   #isOpen = false;
@@ -112,6 +114,7 @@ export class Broker implements ConnectionHost {
     this.#context = {
       limits: this.limits,
       counters: this.counters,
+      ended: new DeliveryCounts(),
       store,
       world,
       hooks: options.hooks ?? {},
@@ -125,7 +128,6 @@ export class Broker implements ConnectionHost {
       pumps,
       outputBudget: new OutputBudget(this.limits, this.counters, pumps),
     };
-    this.#timeMark = new TimeMark(turn);
     this.#parts = this.#makeParts();
   }
 
@@ -207,7 +209,7 @@ export class Broker implements ConnectionHost {
     for (const connection of [...this.#connections]) {
       connection.disconnect(ReasonCode.SERVER_SHUTTING_DOWN, "the server is shutting down");
     }
-    this.#timeMark.keep();
+    this.#context.turn.keepTime(0);
     this.#endTurnNow();
     await this.#context.turn.settle();
     this.#context.turn.end();
@@ -218,6 +220,31 @@ export class Broker implements ConnectionHost {
   #storeFailed(error: Error): void {
     this.#isOpen = false;
     this.#options.storeFailed?.(error);
+  }
+
+  // --- what there is -----------------------------------------------------------------------------------------------
+
+  /** The session of a client, or `undefined` when it has none. */
+  sessionInfo(clientId: string): SessionInfo | undefined {
+    const session = this.#parts.sessions.get(clientId);
+    return session === undefined ? undefined : sessionInfo(session);
+  }
+
+  /** All sessions, the application's own too. */
+  *sessions(): Generator<SessionInfo> {
+    for (const session of this.#parts.sessions.all()) yield sessionInfo(session);
+  }
+
+  *sharedGroups(): Generator<GroupInfo> {
+    for (const group of this.#parts.subscriptions.groups()) yield groupInfo(group);
+  }
+
+  /**
+   * What sessions and shared groups that are over have counted. With those of {@link sessions} and {@link sharedGroups} it adds up
+   * to `counters`.
+   */
+  get endedCounts(): Readonly<DeliveryCounts> {
+    return this.#context.ended;
   }
 
   // --- turns -----------------------------------------------------------------------------------------------------
@@ -250,8 +277,9 @@ export class Broker implements ConnectionHost {
   #sweepNow(again: boolean): void {
     const { logs, deadlines, turn } = this.#context;
     logs.sweep(this.limits);
-    if (again && (logs.size > 0 || deadlines.size > 0)) this.#timeMark.keep();
-    if (again) deadlines.set(this.#sweep, turn.nowMs + SWEEP_MS);
+    if (!again) return;
+    if (this.#parts.sessions.size + this.#parts.retained.size > 0) turn.keepTime(IDLE_MARK_MS);
+    deadlines.set(this.#sweep, turn.nowMs + SWEEP_MS);
   }
 
   // --- ConnectionHost --------------------------------------------------------------------------------------------

@@ -501,7 +501,7 @@ export class Connection implements Outlet, Flushable {
     }
     const omission = this.omission(message, 0, identifiers);
     if (omission === undefined) this.sendPublish(message, 0, 0, false, retain, identifiers);
-    else counters[omission]++;
+    else this.session?.leaveOut(omission);
   }
 
   /** Whether all connections together have too much waiting, and this one its share or a message that has to be copied. */

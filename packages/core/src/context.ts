@@ -3,6 +3,7 @@
 import type { Rules } from "./access.ts";
 import type { Accounts } from "./accounts.ts";
 import type { Counters } from "./counters.ts";
+import type { DeliveryCounts } from "./delivery-counts.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { Limits } from "./limits.ts";
 import type { LogTable } from "./logs/log-table.ts";
@@ -18,6 +19,8 @@ import type { Turn } from "./turn.ts";
 export interface Context {
   readonly limits: Limits;
   readonly counters: Counters;
+  /** What sessions and shared groups that are over have counted. */
+  readonly ended: DeliveryCounts;
   readonly store: Store;
   readonly world: World;
   readonly hooks: Hooks;

@@ -218,6 +218,7 @@ export class Recovery {
     const group = this.#groupOf(stretch.subscription.topicFilter);
     const cursor = stretch.cursor ?? this.#groupCursor(group);
     if (cursor === undefined) throw new RangeError(`there is no log for subscription ${run.stretchId}`);
+    session.counts.taken += run.count;
     for (let count = 0; count < run.count; count++) {
       const index = run.index + count;
       const place: Place = { stretchId: run.stretchId, cursor, index, group };

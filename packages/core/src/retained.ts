@@ -186,7 +186,7 @@ class RetainedReplay implements Replay {
   step(session: Session): "done" | "more" | "later" | "wait" {
     for (let count = 0; count < STEP_MESSAGES; count++) {
       if (session.outlet === undefined || session.outlet.isFull) return "wait";
-      const message = this.#next();
+      const message = this.#next(session);
       if (message === undefined) return this.#matcher.done ? "done" : "later";
       if (message === "passed" || message.expiresAtMs <= this.#context.turn.nowMs) continue;
       const qos = message.qos < this.#subscription.qos ? message.qos : this.#subscription.qos;
@@ -205,7 +205,7 @@ class RetainedReplay implements Replay {
   }
 
   /** The next message; `"passed"` for one that came after the subscription, or whose publisher lost its right. */
-  #next(): Message | "passed" | undefined {
+  #next(session: Session): Message | "passed" | undefined {
     const held = this.#held;
     this.#held = undefined;
     if (held !== undefined) return held;
@@ -214,12 +214,14 @@ class RetainedReplay implements Replay {
     const entry = unpack(packed);
     const { message, sequence } = entry;
     if (sequence > this.#lastNumber) return "passed";
-    return this.#mayStand(message, accountOf(packed, entry)) ? message : "passed";
+    if (this.#mayStand(message, accountOf(packed, entry))) return message;
+    session.leaveOut("droppedForbidden");
+    return "passed";
   }
 
   /** Whether the account that published it may still publish there. */
   #mayStand(message: Message, account: string | undefined): boolean {
-    const { rules, limits, counters } = this.#context;
+    const { rules, limits } = this.#context;
     if (rules === undefined || account === undefined || !limits.checkRetainedPublisher) return true;
     const { publisherId, topicName, qos } = message;
     if (this.#publisher?.clientId !== publisherId || this.#publisher.account !== account) {
@@ -228,8 +230,6 @@ class RetainedReplay implements Replay {
     }
     const refusal = this.#access?.publish(topicName, qos, true);
     // Rules that take their time were asked when it was published.
-    if (refusal === undefined || refusal instanceof Promise) return true;
-    counters.droppedForbidden++;
-    return false;
+    return refusal === undefined || refusal instanceof Promise;
   }
 }

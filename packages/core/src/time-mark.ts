@@ -1,38 +1,44 @@
 // Keeps broker time on disk, so that it never goes back: if the wall clock was set back while the process was down, what was
-// over stays over. Costs a record a second while something is written anyway, and one a minute otherwise.
+// over stays over. It rides along with what is written anyway, once a second; while nothing is, it is written once a minute.
 
 import { Writer } from "@heirloom/codec";
 import { writeU48 } from "./byte-writer.ts";
 import type { StoreBatch } from "./ports/store.ts";
-import type { Stored, Turn } from "./turn.ts";
 
 /** Key of the record in the table "broker". */
 export const TIME_KEY = "time";
 
-/** While nothing else is written, broker time is written this often. */
-const IDLE_MS = 60_000;
+/** A batch takes broker time along when it is this old. */
+const RIDE_MS = 1_000;
 
-export class TimeMark implements Stored {
+/** What `Turn` saves. */
+export class TimeMark {
   unsaved = false;
-  readonly #turn: Turn;
-  #batch = 0;
-  #timeMs = 0;
+  readonly #now: () => number;
+  /** What is on disk, or on its way. */
+  #timeMs = -Infinity;
 
-  constructor(turn: Turn) {
-    this.#turn = turn;
+  /** `now`: broker time. */
+  constructor(now: () => number) {
+    this.#now = now;
   }
 
-  /** Has broker time saved, if something else was saved since, or the last time is long ago. Called about once a second. */
-  keep(): void {
-    if (this.#turn.collecting > this.#batch + 1 || this.#turn.nowMs >= this.#timeMs + IDLE_MS)
-      this.#turn.save(this);
+  /** Whether it is at least `ageMs` behind. */
+  isOlder(ageMs: number): boolean {
+    return this.#now() >= this.#timeMs + ageMs;
   }
 
-  save(batch: StoreBatch, batchNumber: number): void {
-    this.#batch = batchNumber;
-    this.#timeMs = this.#turn.timeAtEnd();
+  /** Goes with a batch that is written for other reasons, if it is time. */
+  ride(batch: StoreBatch): void {
+    if (!batch.isEmpty && this.isOlder(RIDE_MS)) this.save(batch);
+  }
+
+  save(batch: StoreBatch): void {
+    const timeMs = this.#now();
+    if (timeMs === this.#timeMs) return;
+    this.#timeMs = timeMs;
     const writer = new Writer();
-    writeU48(writer, Math.floor(this.#timeMs));
+    writeU48(writer, Math.floor(timeMs));
     batch.put("broker", TIME_KEY, writer.take());
   }
 }

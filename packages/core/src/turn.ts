@@ -13,6 +13,7 @@
 
 import { StoreBatch, StoreError, type Store } from "./ports/store.ts";
 import type { World } from "./ports/world.ts";
+import { TimeMark } from "./time-mark.ts";
 
 /** Something with state on disk. It puts its state into a batch when the batch begins its way to the store. */
 export interface Stored {
@@ -65,6 +66,7 @@ export class Turn {
   #nowMs = 0;
   /** By how much broker time is ahead of the world's. */
   #aheadMs = 0;
+  readonly #timeMark: TimeMark = new TimeMark(() => this.#timeAtEnd());
   #idle: (() => void)[] = [];
   #awaiting: {
     readonly batch: number;
@@ -93,7 +95,7 @@ export class Turn {
   }
 
   /** The same while the turn ends: it is forgotten then anyway, and asking for another turn would never stop. */
-  timeAtEnd(): number {
+  #timeAtEnd(): number {
     if (this.#nowMs === 0) this.#nowMs = this.#world.now() + this.#aheadMs;
     return this.#nowMs;
   }
@@ -105,6 +107,11 @@ export class Turn {
   restoreTime(timeMs: number): void {
     this.#nowMs = 0;
     this.#aheadMs = Math.max(0, timeMs - this.#world.now());
+  }
+
+  /** Has broker time saved if what is on disk is at least `ageMs` old. */
+  keepTime(ageMs: number): void {
+    if (this.#timeMark.isOlder(ageMs)) this.save(this.#timeMark);
   }
 
   /** Asks the world to wake the broker at this broker time; `Infinity` = not at all. */
@@ -191,12 +198,12 @@ export class Turn {
     if (this.#failed) return;
     if (this.#running !== undefined) {
       // Infinity: it is under way.
-      const isDue = this.#retryAtMs !== Infinity && (force || this.timeAtEnd() >= this.#retryAtMs);
+      const isDue = this.#retryAtMs !== Infinity && (force || this.#timeAtEnd() >= this.#retryAtMs);
       if (isDue) this.#commit(this.#running);
       return;
     }
     if (this.#unsaved.length === 0 && !this.#isWanted) return;
-    if (!force && !this.#isWanted && this.timeAtEnd() < this.#lazySinceMs + LAZY_COMMIT_MS) return;
+    if (!force && !this.#isWanted && this.#timeAtEnd() < this.#lazySinceMs + LAZY_COMMIT_MS) return;
     const batch = new StoreBatch();
     const saving = this.#unsaved;
     this.#unsaved = [];
@@ -204,8 +211,9 @@ export class Turn {
       thing.unsaved = false;
       thing.save(batch, this.#collecting);
     }
+    this.#timeMark.ride(batch);
     this.#isWanted = false;
-    this.#lazySinceMs = this.#unsaved.length === 0 ? Infinity : this.timeAtEnd();
+    this.#lazySinceMs = this.#unsaved.length === 0 ? Infinity : this.#timeAtEnd();
     this.#collecting++;
     this.#running = batch;
     this.#commit(batch);

@@ -117,6 +117,7 @@ function makeLog(): { log: Log; cachedBytes: () => number; owner: CursorOwner & 
     hasInFlight: false,
     lowestInFlight: () => Infinity,
     enforceLimit: () => undefined,
+    missing: () => undefined,
     discarded(_cursor: Cursor, count: number) {
       owner.count += count;
     },

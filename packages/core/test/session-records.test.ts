@@ -27,6 +27,7 @@ const owner = {
   lowestInFlight: () => Infinity,
   enforceLimit: () => undefined,
   discarded: () => undefined,
+  missing: () => undefined,
 };
 const subscription = {
   topicFilter: "t",

@@ -2,7 +2,7 @@
 // wall clock, which may have jumped; broker time goes on from there, but never from before the time that is on disk.
 
 /** Broker time is on disk at most this much later than it is: a minute when nothing happens. */
-const MARK_MS = 61_000;
+const MARK_MS = 62_000;
 
 /** One life of the process: by how much its broker time is ahead of true time, at least and at most. */
 interface Life {

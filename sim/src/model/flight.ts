@@ -30,6 +30,8 @@ export class Flight {
   /** Place of what was repeated last on this connection. */
   #repeatedPlace = -1;
   #hasNew = false;
+  /** Deliveries of QoS 1 and 2, each counted once however often it was repeated. */
+  deliveries = 0;
 
   constructor(report: Report, client: string) {
     this.#report = report;
@@ -74,6 +76,7 @@ export class Flight {
     }
     if (dup && (!this.#isResumed || this.#hasNew)) this.#report.broken("dup", `${what} is no repetition`);
     if (!dup) this.#began(what);
+    this.deliveries++;
     const inbound: Inbound = {
       messageId,
       qos,

@@ -162,20 +162,16 @@ export class Model implements Surroundings {
 
   // --- the end ---------------------------------------------------------------------------------------------------
 
-  /** All clients are back and nothing moves any more. `discarded` messages went at the queues' limits. */
-  judge(discarded: number): void {
+  /** All clients are back and nothing moves any more. `leftOut`: messages that the broker says it left out for a client. */
+  judge(leftOut: (clientId: string) => number): void {
     this.#judgeWills();
-    let lost = 0;
     for (const client of this.clients.values()) {
       const { session } = client;
       if (session === undefined || client.connection?.acceptedMs === undefined) continue;
-      lost += this.#judgeSession(client, session, discarded);
+      this.#judgeSession(client, session, leftOut(client.clientId));
     }
     if (!this.isQueueLimited)
       judgeShared(this.report, this.clients.values(), [...this.#messages.values()], this.nowMs);
-    if (discarded > 0 && lost > discarded) {
-      this.report.broken("balance", `${lost} messages are missing, ${discarded} were counted as discarded`);
-    }
   }
 
   /** `session` subscribed to everything and got what is retained: for each topic it has to be there if it must be. */
@@ -187,17 +183,24 @@ export class Model implements Surroundings {
     }
   }
 
-  #judgeSession(client: ClientModel, session: SessionModel, discarded: number): number {
-    let lost = 0;
-    for (const message of this.#messages.values()) {
-      if (!session.mustHave(message) || session.has(message)) continue;
-      lost++;
-      if (discarded === 0) this.report.broken("lost", `${message.text} never came to ${client.clientId}`);
+  #judgeSession(client: ClientModel, session: SessionModel, leftOut: number): void {
+    const missing = [...this.#messages.values()].filter(
+      (message) => session.mustHave(message) && !session.has(message),
+    );
+    if (leftOut > 0 && missing.length > leftOut) {
+      const what = `${missing.length} messages are missing for ${client.clientId}`;
+      this.report.broken("balance", `${what}, ${leftOut} were counted as left out`);
+    } else if (leftOut === 0) {
+      for (const { text } of missing) this.report.broken("lost", `${text} never came to ${client.clientId}`);
     }
     const [open] = session.flight.open;
     if (open !== undefined)
       this.report.broken("stuck", `delivery ${open} to ${client.clientId} was not completed`);
-    return lost;
+  }
+
+  /** Whether a session is known from its beginning, in one life of the process: then its counters are those of its client. */
+  isWhole({ startedMs, wasDoubtful }: SessionModel): boolean {
+    return !wasDoubtful && (this.#deaths.at(-1)?.atMs ?? -Infinity) < startedMs;
   }
 
   /** Wills that were certainly due count as accepted; those that never were must not have come. */

@@ -158,7 +158,7 @@ export class SessionModel {
     const newest = this.#newest.get(key);
     if (newest === undefined || newest.id < message.id) {
       this.#newest.set(key, message);
-    } else if (message.qos !== 1 || message.transmissions === 1) {
+    } else if (message.mostAcceptances === 1) {
       this.#surroundings.report.broken("order", `${what} came after m${newest.id}`);
     }
   }

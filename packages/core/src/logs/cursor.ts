@@ -18,6 +18,8 @@ export interface CursorOwner {
   enforceLimit(limits: Limits): void;
   /** Entries were left out at the queue's limit. */
   discarded(cursor: Cursor, messages: number): void;
+  /** Entries could not be read back. */
+  missing(cursor: Cursor, messages: number): void;
 }
 
 export class Cursor implements LogReader {

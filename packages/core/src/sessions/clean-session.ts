@@ -15,6 +15,14 @@ export class CleanSession extends Session {
     this.#offer(message, qos, retain, identifiers, undefined);
   }
 
+  override get waiting(): number {
+    return this.queue.length;
+  }
+
+  override get waitingBytes(): number {
+    return this.queue.bytes;
+  }
+
   override passOver(): void {
     // Nothing was kept for it.
   }
@@ -80,11 +88,11 @@ export class CleanSession extends Session {
     this.queue.shift();
     const { qos, retain, identifiers, shared } = waiting;
     if (waiting.message.expiresAtMs <= this.context.turn.nowMs) {
-      this.context.counters.expired++;
+      this.leaveOut("expired");
       return true;
     }
     this.throughHook(waiting.message, qos, (message) => {
-      if (message === undefined) this.context.counters.droppedRefused++;
+      if (message === undefined) this.leaveOut("droppedRefused");
       else if (qos === 0) this.outlet?.sendQoS0(message, retain, identifiers);
       else this.#send(message, qos, retain, identifiers, sharedPlace(shared, qos, message));
     });
@@ -107,10 +115,11 @@ export class CleanSession extends Session {
     if (outlet === undefined) return;
     const omission = outlet.omission(message, qos, identifiers);
     if (omission !== undefined) {
-      this.context.counters[omission]++;
+      this.leaveOut(omission);
       if (place?.group !== undefined) place.group.completed(place);
       return;
     }
+    this.counts.taken++;
     outlet.sendPublish(message, qos, this.sender.start(qos, place), false, retain, identifiers);
   }
 
@@ -126,7 +135,7 @@ export class CleanSession extends Session {
   endQueue(): void {
     for (let waiting = this.queue.shift(); waiting !== undefined; waiting = this.queue.shift()) {
       if (waiting.shared?.group !== undefined) waiting.shared.group.takeBack(waiting.message);
-      else if (waiting.qos > 0) this.context.counters.discardedWithSession++;
+      else if (waiting.qos > 0) this.counts.undelivered(this.context.counters, "discardedWithSession");
     }
   }
 }

@@ -7,6 +7,7 @@ import { Block } from "../logs/block.ts";
 import { Cursor, type CursorOwner } from "../logs/cursor.ts";
 import { type Entry, NO_IDENTIFIERS } from "../logs/entry.ts";
 import type { Log } from "../logs/log.ts";
+import type { Undelivered } from "../delivery-counts.ts";
 import type { Limits } from "../limits.ts";
 import type { Message } from "../message.ts";
 import { enforceQueueLimit } from "../queue-limit.ts";
@@ -174,12 +175,24 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
     enforceQueueLimit(limits, this.backlog.cursors.values());
   }
 
+  missing(_cursor: Cursor, messages: number): void {
+    this.leaveOut("damagedEntries", messages);
+  }
+
   discarded(cursor: Cursor, messages: number): void {
-    this.context.counters.discardedAtLimit += messages;
+    this.leaveOut("discardedAtLimit", messages);
     this.context.observer.event("discarded", { clientId: this.clientId, messages });
     this.state.deliveryChanged();
     const stretch = this.stretches.get(cursor.cursorId);
     if (stretch !== undefined) this.retireIfDone(stretch);
+  }
+
+  override get waiting(): number {
+    return this.backlog.waiting + this.queue.length;
+  }
+
+  override get waitingBytes(): number {
+    return this.backlog.waitingBytes + this.queue.bytes;
   }
 
   // --- messages as they are published ----------------------------------------------------------------------------
@@ -293,7 +306,7 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
     const waiting = this.queue.shift();
     if (waiting === undefined) return false;
     this.throughHook(waiting.message, 0, (message) => {
-      if (message === undefined) this.context.counters.droppedRefused++;
+      if (message === undefined) this.leaveOut("droppedRefused");
       else this.outlet?.sendQoS0(message, waiting.retain, waiting.identifiers);
     });
     return true;
@@ -306,7 +319,7 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
     const first = wanting[0];
     const isExpired = message.expiresAtMs <= this.context.turn.nowMs;
     if (first === undefined || isExpired) {
-      if (first !== undefined) this.context.counters.expired++;
+      if (first !== undefined) this.leaveOut("expired");
       this.#advance(next);
       return;
     }
@@ -315,7 +328,7 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
     const { retain, identifiers } = this.#options(entry, first, wanting);
     const omission = outlet.omission(message, qos, identifiers);
     if (omission !== undefined) {
-      this.context.counters[omission]++;
+      this.leaveOut(omission);
       this.#advance(next);
       return;
     }
@@ -325,7 +338,7 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
       if (first.next !== index) return;
       this.backlog.advance(next);
       const place = { stretchId: first.cursorId, cursor: first, index, group: undefined };
-      if (changed === undefined) this.context.counters.droppedRefused++;
+      if (changed === undefined) this.leaveOut("droppedRefused");
       else this.#send(changed, qos, retain, identifiers, place);
       // Only now: a stretch that was read to its end stays as long as this is in flight from it.
       this.#advanced(next);
@@ -360,10 +373,11 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
     this.state.deliveryChanged();
     const omission = outlet.omission(message, qos, identifiers);
     if (omission !== undefined) {
-      this.context.counters[omission]++;
+      this.leaveOut(omission);
       if (place?.group !== undefined) place.group.completed(place);
       return;
     }
+    this.counts.taken++;
     const packetId = this.sender.start(qos, place);
     outlet.waitFor(this.context.turn.batch());
     outlet.sendPublish(message, qos, packetId, false, retain, identifiers);
@@ -439,18 +453,16 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
 
   /** Its message is not readable any more. It was acknowledged: that is counted and reported. */
   #lost(delivery: Delivery<Place>): void {
-    this.context.counters.damagedEntries++;
     this.context.observer.event("damaged", {
       place: `a message in flight for client ${JSON.stringify(this.clientId)}, packet identifier ${delivery.packetId}`,
       reason: "not readable from the store, expected until it is acknowledged",
     });
-    this.sender.abandon(delivery);
-    this.forget(delivery);
+    this.#abandon(delivery, "damagedEntries");
   }
 
-  #abandon(delivery: Delivery<Place>, reason: Omission | "droppedRefused"): void {
+  #abandon(delivery: Delivery<Place>, why: Undelivered): void {
     this.sender.abandon(delivery);
-    this.context.counters[reason]++;
+    this.counts.undelivered(this.context.counters, why);
     this.forget(delivery);
   }
 

@@ -144,10 +144,10 @@ function skipMissing(context: Context, cursor: Cursor): void {
     cursor.page.find((block) => block.endIndex > cursor.next)?.firstIndex ?? cursor.log.recentIndex;
   const missing = Math.min(first, cursor.end, cursor.log.endIndex) - cursor.next;
   if (missing <= 0) return;
-  context.counters.damagedEntries += missing;
   context.observer.event("damaged", {
     place: `log ${cursor.log.logId} of ${JSON.stringify(cursor.log.topicFilter)}, entries ${cursor.next} to ${cursor.next + missing - 1}`,
     reason: "not readable from the store, expected entries without gaps",
   });
   cursor.skip(missing);
+  cursor.owner.missing(cursor, missing);
 }

@@ -170,10 +170,13 @@ export class SessionTable {
     counters.sessions = this.#sessions.size;
     let discarded = ownInFlight(session);
     if (session instanceof LastingSession) discarded += session.backlog.waiting;
-    counters.discardedWithSession += discarded;
+    session.counts.undelivered(counters, "discardedWithSession", discarded);
     this.#subscriptions.ended(session);
     // What was in flight went back to shared groups first, then what waited behind it.
     if (session instanceof CleanSession) session.endQueue();
+    this.#context.ended.add(session.counts);
+    // What a read that is under way still finds counts there.
+    session.counts = this.#context.ended;
     if (session instanceof LastingSession) {
       session.end();
       this.#endedBatch = this.#context.turn.batch();

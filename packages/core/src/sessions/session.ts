@@ -4,6 +4,7 @@
 import type { QoS } from "@heirloom/codec";
 import type { Context } from "../context.ts";
 import { Deadline } from "../deadlines.ts";
+import { DeliveryCounts, type Undelivered } from "../delivery-counts.ts";
 import type { Message } from "../message.ts";
 import type { ClientInfo, DeliverHook } from "../ports/hooks.ts";
 import { Receiver } from "../qos/receiver.ts";
@@ -45,6 +46,7 @@ export abstract class Session implements Pumpable, Subscriber {
   readonly sender: Sender<Place> = new Sender();
   readonly receiver: Receiver = new Receiver();
   readonly replays: Replay[] = [];
+  counts: DeliveryCounts = new DeliveryCounts();
   /** Who made it; `undefined` = nobody in particular. */
   account: string | undefined;
   /** Seconds; 0xFFFFFFFF = never. */
@@ -116,6 +118,16 @@ export abstract class Session implements Pumpable, Subscriber {
     identifiers: readonly number[],
     matched: readonly Matched[],
   ): void;
+
+  /** Messages and bytes that wait, not counting what is in flight. */
+  abstract get waiting(): number;
+  abstract get waitingBytes(): number;
+
+  /** Counts messages that do not wait any more and are not sent. */
+  leaveOut(why: Undelivered, count = 1): void {
+    this.counts.taken += count;
+    this.counts.undelivered(this.context.counters, why, count);
+  }
 
   abstract passOver(matched: readonly Matched[]): void;
 
@@ -253,6 +265,7 @@ export abstract class Session implements Pumpable, Subscriber {
     place: Place,
   ): void {
     const delivery = this.sender.begin(qos, place);
+    this.counts.taken++;
     this.throughHook(message, qos, (changed) => {
       const { outlet } = this;
       const { counters, turn } = this.context;
@@ -263,7 +276,7 @@ export abstract class Session implements Pumpable, Subscriber {
         outlet.sendPublish(changed, qos, delivery.packetId, false, retain, identifiers);
         return;
       }
-      if (omission !== undefined) counters[omission]++;
+      if (omission !== undefined) this.counts.undelivered(counters, omission);
       this.sender.abandon(delivery);
       this.forget(delivery);
     });
@@ -303,8 +316,13 @@ export abstract class Session implements Pumpable, Subscriber {
   protected abstract released(delivery: Delivery<Place>): void;
 
   #completed(delivery: Delivery<Place>, isError: boolean): void {
-    if (isError) this.context.counters.droppedRefused++;
-    else this.context.counters.delivered++;
+    const { counters } = this.context;
+    if (isError) {
+      this.counts.undelivered(counters, "droppedRefused");
+    } else {
+      this.counts.delivered++;
+      counters.delivered++;
+    }
     this.forget(delivery);
     this.context.pumps.add(this);
   }

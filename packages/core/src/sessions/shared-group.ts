@@ -5,6 +5,7 @@
 // sent to, 5.0 [MQTT-4.8.2-4], [MQTT-4.8.2-5].
 
 import type { Context } from "../context.ts";
+import { DeliveryCounts } from "../delivery-counts.ts";
 import { Cursor, type CursorOwner } from "../logs/cursor.ts";
 import type { Entry } from "../logs/entry.ts";
 import type { Log } from "../logs/log.ts";
@@ -41,6 +42,8 @@ export class SharedGroup implements CursorOwner, Pumpable, StretchGroup, Stored 
   unsaved = false;
   isPumpWanted = false;
   cursor: Cursor | undefined;
+  /** What became of messages that no member had; those that a member was given count there. */
+  counts: DeliveryCounts = new DeliveryCounts();
   readonly #context: Context;
   readonly #members: Stretch[] = [];
   #turn = 0;
@@ -68,6 +71,11 @@ export class SharedGroup implements CursorOwner, Pumpable, StretchGroup, Stored 
 
   get size(): number {
     return this.#members.length;
+  }
+
+  /** Messages that wait for a member. */
+  get waiting(): number {
+    return this.#returned.length + this.#returnedMessages.length + (this.cursor?.waiting ?? 0);
   }
 
   /** Indexes that a restart has to give again: those of clean sessions, which do not survive it, and those that came back. */
@@ -127,15 +135,20 @@ export class SharedGroup implements CursorOwner, Pumpable, StretchGroup, Stored 
   dissolve(): void {
     const cursor = this.cursor;
     this.#isDissolved = true;
-    this.#context.counters.discardedWithSession += this.#returned.length + this.#returnedMessages.length;
+    this.#discarded(this.#returned.length + this.#returnedMessages.length + (cursor?.waiting ?? 0));
     this.#returned = [];
     this.#returnedMessages = [];
+    this.#context.ended.add(this.counts);
+    this.counts = this.#context.ended;
     if (cursor === undefined) return;
-    this.#context.counters.discardedWithSession += cursor.waiting;
     cursor.moveToEnd();
     cursor.close(cursor.fromSequence);
     this.#context.turn.save(this);
     this.#retire(cursor);
+  }
+
+  #discarded(count: number): void {
+    this.counts.undelivered(this.#context.counters, "discardedWithSession", count);
   }
 
   #retire(cursor: Cursor): void {
@@ -233,7 +246,7 @@ export class SharedGroup implements CursorOwner, Pumpable, StretchGroup, Stored 
       const message = this.#returnedMessages.shift();
       if (message === undefined) continue;
       if (message.expiresAtMs > this.#context.turn.nowMs) this.#offerClean(message, 0);
-      else this.#context.counters.expired++;
+      else this.counts.undelivered(this.#context.counters, "expired");
     }
     const cursor = this.cursor;
     if (cursor === undefined) return;
@@ -269,14 +282,14 @@ export class SharedGroup implements CursorOwner, Pumpable, StretchGroup, Stored 
     const member = entry === undefined ? undefined : this.#nextMember(entry.message, true);
     if (entry !== undefined && member === undefined) return false;
     this.#returned.shift();
-    if (entry === undefined) this.#context.counters.damagedEntries++;
+    if (entry === undefined) this.counts.undelivered(this.#context.counters, "damagedEntries");
     else if (member !== undefined) this.#giveEntry(member, entry, cursor, index);
     return true;
   }
 
   #giveEntry(member: Stretch, entry: Entry, cursor: Cursor, index: number): void {
     if (entry.message.expiresAtMs <= this.#context.turn.nowMs) {
-      this.#context.counters.expired++;
+      this.counts.undelivered(this.#context.counters, "expired");
       this.#context.turn.save(this);
     } else {
       this.#give(member, entry.message, cursor, index);
@@ -312,7 +325,7 @@ export class SharedGroup implements CursorOwner, Pumpable, StretchGroup, Stored 
   /** A member's session ended with this in flight. */
   ended(place: NonNullable<Place>, qos: 1 | 2): void {
     const goesOn = qos === 1 && !this.#isDissolved;
-    if (!goesOn) this.#context.counters.discardedWithSession++;
+    if (!goesOn) this.#discarded(1);
     if (place.cursor !== undefined) {
       this.#given.delete(place.index);
       if (goesOn) this.#returned.push(place.index);
@@ -328,7 +341,7 @@ export class SharedGroup implements CursorOwner, Pumpable, StretchGroup, Stored 
   /** A message that a member had not been sent yet. */
   takeBack(message: Message): void {
     if (this.#isDissolved) {
-      this.#context.counters.discardedWithSession++;
+      this.#discarded(1);
       return;
     }
     this.#returnedMessages.push(message);
@@ -352,8 +365,13 @@ export class SharedGroup implements CursorOwner, Pumpable, StretchGroup, Stored 
     if (this.cursor !== undefined) enforceQueueLimit(limits, [this.cursor]);
   }
 
+  missing(_cursor: Cursor, messages: number): void {
+    this.counts.undelivered(this.#context.counters, "damagedEntries", messages);
+    this.#context.turn.save(this);
+  }
+
   discarded(_cursor: Cursor, messages: number): void {
-    this.#context.counters.discardedAtLimit += messages;
+    this.counts.undelivered(this.#context.counters, "discardedAtLimit", messages);
     this.#context.observer.event("discarded", { clientId: this.key, messages });
     this.#context.turn.save(this);
   }

@@ -45,6 +45,7 @@ export interface Subscribed {
 export class SubscriptionTable {
   readonly #context: Context;
   readonly #tree: FilterTree<FilterEntry>;
+  readonly #groups = new Set<SharedGroup>();
   readonly #cache = new MatchCache<Match>({ resultBytes });
 
   /** `hashSeed`: 32 random bits, so that nobody can prepare filters that collide. */
@@ -163,8 +164,14 @@ export class SubscriptionTable {
       group = new SharedGroup(this.#context, shareName, topicFilter);
       if (entry.groups === NO_GROUPS) entry.groups = new Map();
       entry.groups.set(shareName, group);
+      this.#groups.add(group);
     }
     return group;
+  }
+
+  /** All shared groups. */
+  groups(): IterableIterator<SharedGroup> {
+    return this.#groups.values();
   }
 
   #groupOf({ shareName, topicFilter }: StretchGroup): SharedGroup {
@@ -260,6 +267,7 @@ export class SubscriptionTable {
     const entry = this.#tree.get(group.topicFilter);
     if (entry === undefined || entry.groups.get(group.shareName) !== group) return;
     entry.groups.delete(group.shareName);
+    this.#groups.delete(group);
     group.dissolve();
     this.#removeIfUnused(entry);
     this.#matchesChanged(entry.topicFilter);
