@@ -14,7 +14,7 @@ import { enforceQueueLimit } from "../queue-limit.ts";
 import type { Delivery } from "../qos/sender.ts";
 import { topicMatchesFilter } from "../topics/index.ts";
 import { LogBacklog, type NextEntry } from "./log-backlog.ts";
-import type { Omission, Outlet } from "./outlet.ts";
+import type { Outlet } from "./outlet.ts";
 import { INBOX, type Place } from "./place.ts";
 import { Session, type SessionDue } from "./session.ts";
 import { SessionState, type StoredSession } from "./session-state.ts";
