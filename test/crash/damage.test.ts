@@ -12,6 +12,7 @@ import { WireClient } from "#interop/wire-client";
 import { textOf } from "./src/drain.ts";
 
 const MESSAGES = 200;
+const RUNS = 3;
 const LAST = "last";
 /** Exit codes of a server that does not like its data: of another format, or unreadable. */
 const REFUSALS = [65, 74];
@@ -40,22 +41,25 @@ describe("damaged files", () => {
 
   after(() => removeDirectory(template));
 
-  for (const kind of [".log", ".ldb", "MANIFEST", "CURRENT"]) {
+  for (const kind of [".journal", ".log", ".ldb", "MANIFEST", "CURRENT"]) {
     for (const { name, at, damage } of DAMAGES) {
       test(`${kind} with ${name}: intact data or a refusal, and never silence`, async (t) => {
         const data = await directoryFor(t, "damage");
         await cp(template, data, { recursive: true });
-        const path = await fileOf(join(data, "leveldb"), kind);
+        const path = await fileOf(join(data, kind === ".journal" ? "journal" : "leveldb"), kind);
         await damage(path, Math.floor((await stat(path)).size * at));
-        t.diagnostic(await check(data, kind === ".log" && damage === truncate));
+        t.diagnostic(await check(data, [".journal", ".log"].includes(kind) && damage === truncate));
       });
     }
   }
 });
 
-/** Two runs of the server, both ended by SIGKILL: the first leaves a table of LevelDB, the second a write-ahead log. */
+/**
+ * Three runs of the server. The first ends in order, so that LevelDB has its messages, as a log and then as a table; the second
+ * as well, and leaves a log; the last is killed and leaves a journal.
+ */
 async function fill(data: string): Promise<void> {
-  for (const run of [0, 1]) {
+  for (let run = 0; run < RUNS; run++) {
     const server = await ServerProcess.start({ data });
     if (run === 0) {
       const { client } = await reader(server.port);
@@ -68,7 +72,7 @@ async function fill(data: string): Promise<void> {
       writer.publish({ topicName: "damage", payload: Buffer.from(payload), qos: 1, packetId });
       await writer.take(PacketType.PUBACK);
     }
-    await server.kill();
+    await (run === RUNS - 1 ? server.kill() : server.stop());
   }
 }
 
@@ -78,7 +82,7 @@ function payloadOf(number: number): string {
 }
 
 /**
- * LevelDB cannot tell the cut end of its log from a write that a crash broke off, which was never acknowledged. So with
+ * Neither LevelDB nor the journal can tell a cut end from a write that a crash broke off, which was never acknowledged. So with
  * `isCutLog` the last messages may be missing.
  *
  * @returns what happened, for the report.
@@ -92,7 +96,7 @@ async function check(data: string, isCutLog: boolean): Promise<string> {
   }
   try {
     const numbers = await readAll(end);
-    const all = Array.from({ length: 2 * MESSAGES }, (_, index) => index + 1);
+    const all = Array.from({ length: RUNS * MESSAGES }, (_, index) => index + 1);
     const isSaid = end.output.includes("damaged: ");
     if (isCutLog && !isSaid) assert.deepEqual(numbers, all.slice(0, numbers.length));
     else if (!isSaid) assert.deepEqual(numbers, all, "something was left out in silence");

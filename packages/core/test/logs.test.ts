@@ -130,7 +130,8 @@ function append(log: Log, sequence: number, bytes = 100): void {
 }
 
 test("one turn's entries are one block; what is in memory is found, what is not yet on disk is never forgotten", () => {
-  const { log, cachedBytes } = makeLog();
+  const { log, cachedBytes, owner } = makeLog();
+  const slow = new Cursor(1, owner, log, SUBSCRIPTION, 0, 0, 1);
   for (let sequence = 1; sequence <= 5; sequence++) append(log, sequence);
   const first = new StoreBatch();
   log.save(first, 1);
@@ -153,6 +154,23 @@ test("one turn's entries are one block; what is in memory is found, what is not 
   assert.deepEqual([log.recent(4), log.recent(5)?.sequence, log.recentIndex], [undefined, 6, 5]);
   log.forgetRecent(2, 0);
   assert.deepEqual([log.recentIndex, cachedBytes()], [8, 0]);
+  assert.equal(slow.next, 0);
+});
+
+test("what all readers have behind them is forgotten when it is on disk, and not before", () => {
+  const { log, cachedBytes, owner } = makeLog();
+  const cursors = [1, 2].map((cursorId) => new Cursor(cursorId, owner, log, SUBSCRIPTION, 0, 0, 1));
+  for (const batch of [1, 2, 3, 4]) {
+    append(log, batch);
+    for (const cursor of cursors) if (cursor.cursorId === 1 || batch < 3) cursor.moveToEnd();
+    log.save(new StoreBatch(), batch);
+    log.unsaved = false;
+  }
+  assert.equal(log.recentIndex, 2, "the slower reader stands there");
+  assert.equal(cachedBytes(), log.recentBytes);
+  for (const cursor of cursors) cursor.moveToEnd();
+  log.forgetRecent(3);
+  assert.equal(log.recentIndex, 3, "batch 4 is not on disk");
 });
 
 test("a large turn makes several blocks without a gap", () => {

@@ -201,9 +201,9 @@ describe("heirloom, when its disk fails", () => {
 
   it("exits with 74 at once, without acknowledging what it could not sync", { skip }, async (context) => {
     const directory = await newDirectory(context);
-    // Each of Node's threads fails from its twelfth sync on; opening the store needs fewer.
-    const strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync", "-e"];
-    const under = [...strace, "inject=fdatasync:error=EIO:when=12+"];
+    // Each of Node's threads fails from its twelfth write to the journal on; opening the store needs fewer.
+    const strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=pwrite64", "-e"];
+    const under = [...strace, "inject=pwrite64:error=EIO:when=12+"];
     const server = new ServerProcess(context, ["--port", "0", "--data", "data"], directory, under);
     const [, url] = await server.untilOutput(/listening on {2}(\S+)/);
     const client = await mqtt.connectAsync(url ?? "", { reconnectPeriod: 0 });

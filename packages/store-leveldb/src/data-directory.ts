@@ -8,12 +8,15 @@ import { StoreError } from "@heirloom/core";
 import { codeOf } from "./errors.ts";
 
 /** The version of keys and values that this code reads and writes. */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
+
+/** The version before: the same without a journal. It becomes this one when it is opened. */
+const FORMER_VERSION = 1;
 
 const FORMAT_NAME = "heirloom-store-leveldb";
 
 /** What may stand in a directory that is going to be a data directory: a new file system's own, and a broken start. */
-const HARMLESS = new Set(["lost+found", "leveldb", "damaged", "format.new"]);
+const HARMLESS = new Set(["lost+found", "leveldb", "journal", "damaged", "format.new"]);
 
 export class DataDirectory {
   readonly path: string;
@@ -24,6 +27,10 @@ export class DataDirectory {
 
   get database(): string {
     return join(this.path, "leveldb");
+  }
+
+  get journal(): string {
+    return join(this.path, "journal");
   }
 
   get damaged(): string {
@@ -37,16 +44,16 @@ export class DataDirectory {
   /**
    * Creates the directory, for its owner only, when there is none, and reads the format file.
    *
-   * @returns whether there is a format file, and with it a database that has to be there
+   * @returns the version in the format file, with which there has to be a database; 0 without a format file
    * @throws StoreError `STORE_FORMAT` when the version is another one, or when the directory holds something else
    */
-  async prepare(): Promise<boolean> {
+  async prepare(): Promise<number> {
     try {
       await mkdir(this.path, { recursive: true, mode: 0o700 });
       const text = await readFile(this.#formatFile, "latin1");
-      this.#checkFormat(text);
+      const version = this.#versionOf(text);
       await this.#findDatabase();
-      return true;
+      return version;
     } catch (error) {
       const code = codeOf(error);
       if (code === "EEXIST" || code === "ENOTDIR") throw this.#formatError("is a file, expected a directory");
@@ -54,7 +61,7 @@ export class DataDirectory {
     }
     const foreign = (await readdir(this.path)).find((name) => !HARMLESS.has(name));
     if (foreign !== undefined) throw this.#formatError(`has no format file but holds "${foreign}"`);
-    return false;
+    return 0;
   }
 
   /** Writes the format file. The database has to be there already, because the file promises it. */
@@ -103,12 +110,14 @@ export class DataDirectory {
     }
   }
 
-  #checkFormat(text: string): void {
+  #versionOf(text: string): number {
     const match = /^(\S+) (\d+)\n$/.exec(text);
     if (match === null || match[1] !== FORMAT_NAME) {
       throw this.#formatError(`has a format file that starts with ${JSON.stringify(text.slice(0, 40))}`);
     }
-    if (Number(match[2]) !== FORMAT_VERSION) throw this.#formatError(`has format version ${match[2]}`);
+    const version = Number(match[2]);
+    if (version === FORMAT_VERSION || version === FORMER_VERSION) return version;
+    throw this.#formatError(`has format version ${match[2]}`);
   }
 
   #formatError(seen: string): StoreError {
@@ -118,7 +127,7 @@ export class DataDirectory {
 }
 
 /** Makes names in a directory durable. Windows has no such call and needs none. */
-async function syncDirectory(path: string): Promise<void> {
+export async function syncDirectory(path: string): Promise<void> {
   if (process.platform === "win32") return;
   const directory = await open(path, "r");
   try {

@@ -1,6 +1,7 @@
 // The keys of the database: one byte that names the table, then the record's key, or the log and the block's last index.
 // The order of the bytes is the order in which LevelDB keeps them. The picture stands in `docs/store-format.md`.
 
+import { TABLES } from "@heirloom/core";
 import type { Table } from "@heirloom/core";
 
 /** The first byte of a record's key. A number that was used once is never given to another table. */
@@ -18,6 +19,9 @@ export const TABLE_TAGS: Readonly<Record<Table, number>> = {
 /** The first byte of a block's key. */
 export const BLOCK_TAG = 0x40;
 
+/** The key of the store's own record: how far the journal was applied. */
+export const JOURNAL_TAG = 0x50;
+
 /** Bytes of a block's key: tag, logId u32, lastIndex u48. */
 export const BLOCK_KEY_BYTES = 11;
 
@@ -28,8 +32,19 @@ const MAXIMUM_LOG_ID = 2 ** 32 - 1;
 export const FOREIGN_RANGES: readonly { readonly gte: Buffer; readonly lt?: Buffer }[] = [
   { gte: Buffer.of(), lt: Buffer.of(0x01) },
   { gte: Buffer.of(0x09), lt: Buffer.of(BLOCK_TAG) },
-  { gte: Buffer.of(BLOCK_TAG + 1) },
+  { gte: Buffer.of(BLOCK_TAG + 1), lt: Buffer.of(JOURNAL_TAG) },
+  { gte: Buffer.of(JOURNAL_TAG, 0) },
 ];
+
+const TABLES_BY_TAG = new Map<number, Table>();
+for (const table of TABLES) TABLES_BY_TAG.set(TABLE_TAGS[table], table);
+
+/** @throws RangeError when no table has the tag. */
+export function tableOfTag(tag: number): Table {
+  const table = TABLES_BY_TAG.get(tag);
+  if (table === undefined) throw new RangeError(`table ${tag}, expected 1 to ${TABLES.length}`);
+  return table;
+}
 
 /** The range of keys that one table owns. */
 export function tableRange(table: Table): { gte: Buffer; lt: Buffer } {

@@ -38,6 +38,9 @@ const NEAR_BYTES = 65_536;
 
 const LOGS = { gte: Buffer.of(BLOCK_TAG), lt: Buffer.of(BLOCK_TAG + 1) };
 
+/** Bytes of a stored block beside its entries: key, first index and checksum. */
+const BLOCK_OVERHEAD_BYTES = BLOCK_KEY_BYTES + 10;
+
 /** Blocks that one call of `readLog` returns at most. */
 const READ_BLOCKS = 4096;
 
@@ -88,9 +91,25 @@ export class LevelReader {
     }
   }
 
-  async readLog(logId: number, fromIndex: number, maximumBytes: number): Promise<readonly Block[]> {
-    const range = { gte: blockKey(logId, fromIndex), lt: endOfLog(logId) };
-    return this.#readBlocks(`log ${logId}`, range, READ_BLOCKS, maximumBytes);
+  /**
+   * Blocks of a log from an index on, and whether these are all that end before `endIndex`. Those behind it stand elsewhere,
+   * the first of them at `endIndex`.
+   */
+  async readLog(
+    logId: number,
+    fromIndex: number,
+    maximumBytes: number,
+    endIndex?: number,
+  ): Promise<{ readonly blocks: readonly Block[]; readonly isComplete: boolean }> {
+    const lt = endIndex === undefined ? endOfLog(logId) : blockKey(logId, endIndex);
+    const range = { gte: blockKey(logId, fromIndex), lt };
+    const blocks = await this.#readBlocks(`log ${logId}`, range, READ_BLOCKS, maximumBytes);
+    const isComplete =
+      blocks.length === 0 || (blocks.length < READ_BLOCKS && bytesOf(blocks) < maximumBytes);
+    const last = blocks.at(-1);
+    if (isComplete && endIndex !== undefined && last !== undefined && last.lastIndex + 1 !== endIndex)
+      this.#noteGap(last, endIndex);
+    return { blocks, isComplete };
   }
 
   /** Notes everything that stands under keys which nobody owns. */
@@ -123,7 +142,7 @@ export class LevelReader {
       const block = toBlock(key, value) ?? (await this.#setAsideBlock(key, value));
       if (block === undefined) continue;
       if (previous?.logId === block.logId && previous.lastIndex + 1 !== block.firstIndex) {
-        this.#noteGap(previous, block);
+        this.#noteGap(previous, block.firstIndex);
       }
       blocks.push(block);
       previous = block;
@@ -131,9 +150,9 @@ export class LevelReader {
     return blocks;
   }
 
-  #noteGap(previous: Block, block: Block): void {
-    const what = previous.lastIndex < block.firstIndex ? "missing" : "stored twice";
-    const place = `log ${block.logId}, between entry ${previous.lastIndex} and entry ${block.firstIndex}`;
+  #noteGap({ logId, lastIndex }: Block, nextIndex: number): void {
+    const what = lastIndex < nextIndex ? "missing" : "stored twice";
+    const place = `log ${logId}, between entry ${lastIndex} and entry ${nextIndex}`;
     this.#damage.note(place, `entries ${what}, expected block after block`);
   }
 
@@ -244,4 +263,11 @@ function toBlock(key: Buffer, value: Buffer): StoredBlock | undefined {
   const position = readBlockKey(key);
   if (position === undefined || findFault(key, value) !== undefined) return undefined;
   return { ...position, firstIndex: blockFirstIndex(value) ?? 0, bytes: blockBytes(value) };
+}
+
+/** At least as many bytes as LevelDB counted for them. */
+function bytesOf(blocks: readonly Block[]): number {
+  let bytes = 0;
+  for (const block of blocks) bytes += "damaged" in block ? Infinity : block.bytes.length + BLOCK_OVERHEAD_BYTES;
+  return bytes;
 }

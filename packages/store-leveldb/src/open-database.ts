@@ -4,18 +4,18 @@ import { StoreError } from "@heirloom/core";
 import { ClassicLevel } from "classic-level";
 
 import type { DamageList } from "./damage-list.ts";
+import { FORMAT_VERSION } from "./data-directory.ts";
 import type { DataDirectory } from "./data-directory.ts";
 import { codeOf } from "./errors.ts";
 import type { Database } from "./level-reader.ts";
 import { checkWriteAheadLogs, forgetWriteAheadLogs, keepWriteAheadLogs } from "./write-ahead-check.ts";
 
 // Values are not compressed: a flipped bit then damages one value, and not all that were packed together with it.
-// The write buffer is larger than LevelDB's 4 MiB so that what is soon deleted again is seldom written to a table.
 const DATABASE_OPTIONS = {
   keyEncoding: "buffer",
   valueEncoding: "buffer",
   compression: false,
-  writeBufferSize: 16 * 1024 * 1024,
+  writeBufferSize: 8 * 1024 * 1024,
 } as const;
 
 /**
@@ -25,13 +25,14 @@ const DATABASE_OPTIONS = {
  * instead of beginning with an empty one.
  */
 export async function openDatabase(directory: DataDirectory, damage: DamageList): Promise<Database> {
-  const hasFormat = await directory.prepare();
+  const version = await directory.prepare();
   const kept = await keepWriteAheadLogs(directory);
-  const options = { ...DATABASE_OPTIONS, createIfMissing: !hasFormat };
+  const options = { ...DATABASE_OPTIONS, createIfMissing: version === 0 };
   const database = new ClassicLevel<Buffer, Buffer>(directory.database, options);
   try {
     await database.open();
-    if (!hasFormat) await beginFormat(database, directory);
+    if (version === 0) await expectEmpty(database, directory);
+    if (version !== FORMAT_VERSION) await directory.writeFormat();
     await checkWriteAheadLogs(directory, kept, damage);
     return database;
   } catch (error) {
@@ -43,7 +44,7 @@ export async function openDatabase(directory: DataDirectory, damage: DamageList)
   }
 }
 
-async function beginFormat(database: Database, directory: DataDirectory): Promise<void> {
+async function expectEmpty(database: Database, directory: DataDirectory): Promise<void> {
   const [key] = await database.keys({ limit: 1 }).all();
   if (key !== undefined) {
     throw new StoreError(
@@ -51,5 +52,4 @@ async function beginFormat(database: Database, directory: DataDirectory): Promis
       `${directory.path} holds a database, expected a format file beside it`,
     );
   }
-  await directory.writeFormat();
 }

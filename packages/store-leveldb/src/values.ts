@@ -3,7 +3,7 @@
 
 import { crc32 } from "node:zlib";
 
-import type { StoredBlock, StoreBatch, Table } from "@heirloom/core";
+import type { StoredBlock, Table } from "@heirloom/core";
 
 import { BLOCK_KEY_BYTES, writeBlockKey, writeRecordKey } from "./keys.ts";
 
@@ -18,7 +18,7 @@ const FIRST_INDEX_BYTES = 6;
 const SCRATCH_BYTES = 65_536;
 
 /**
- * Turns batches into operations on the database.
+ * Turns records and blocks into operations on the database.
  *
  * Each operation is built at the start of one scratch buffer, since the sink copies it at once: nothing is
  * allocated per operation but the two views.
@@ -46,21 +46,6 @@ export class BatchEncoder {
     put(sink, target, BLOCK_KEY_BYTES, start + block.bytes.length);
   }
 
-  /** Deletes the blocks that end in [`firstIndex`, `endIndex`), one deletion per index. For short ranges. */
-  trim(sink: OperationSink, logId: number, firstIndex: number, endIndex: number): void {
-    const key = this.#scratch.subarray(0, BLOCK_KEY_BYTES);
-    for (let index = firstIndex; index < endIndex; index++) {
-      writeBlockKey(key, logId, index);
-      sink.del(key);
-    }
-  }
-
-  /** All records and blocks of a batch, not its trims. */
-  batch(sink: OperationSink, batch: StoreBatch): void {
-    for (const { table, key, value } of batch.records) this.record(sink, table, key, value);
-    for (const block of batch.blocks) this.block(sink, block);
-  }
-
   #room(byteCount: number): Buffer {
     return byteCount <= SCRATCH_BYTES ? this.#scratch : Buffer.allocUnsafeSlow(byteCount);
   }
@@ -69,6 +54,14 @@ export class BatchEncoder {
 function put(sink: OperationSink, target: Buffer, keyBytes: number, end: number): void {
   target.writeUInt32BE(crc32(target.subarray(0, end)), end);
   sink.put(target.subarray(0, keyBytes), target.subarray(keyBytes, end + CHECKSUM_BYTES));
+}
+
+/** A value with its checksum behind it. */
+export function checkedValue(key: Buffer, value: Buffer): Buffer {
+  const checked = Buffer.alloc(value.length + CHECKSUM_BYTES);
+  value.copy(checked);
+  checked.writeUInt32BE(crc32(value, crc32(key)), value.length);
+  return checked;
 }
 
 /** Why a value cannot be served, in words, or nothing when its checksum holds. */

@@ -7,7 +7,7 @@ import { describe, it } from "node:test";
 
 import { LevelStore } from "@heirloom/store-leveldb";
 
-import { batchOf, newDirectory, openStore } from "./support.ts";
+import { batchOf, newDirectory, openStore, withDatabase } from "./support.ts";
 
 describe("DataDirectory", () => {
   it(
@@ -17,7 +17,7 @@ describe("DataDirectory", () => {
       const directory = join(await newDirectory(t), "deeper");
       await openStore(t, directory);
       assert.equal((await stat(directory)).mode & 0o777, 0o700);
-      assert.equal(await readFile(join(directory, "format"), "utf8"), "heirloom-store-leveldb 1\n");
+      assert.equal(await readFile(join(directory, "format"), "utf8"), "heirloom-store-leveldb 2\n");
     },
   );
 
@@ -29,8 +29,8 @@ describe("DataDirectory", () => {
 
   it("is opened again when the first start broke off before the format file was written", async (t) => {
     const directory = await newDirectory(t);
-    await (await openStore(t, directory)).close();
-    await rm(join(directory, "format"));
+    await mkdir(directory);
+    await withDatabase(directory, () => Promise.resolve());
     await openStore(t, directory);
     assert.ok((await readdir(directory)).includes("format"));
   });
@@ -40,9 +40,11 @@ describe("DataDirectory", () => {
       "another version of the format",
       async (directory) => {
         await mkdir(directory);
-        await writeFile(join(directory, "format"), "heirloom-store-leveldb 2\n");
+        await writeFile(join(directory, "format"), "heirloom-store-leveldb 3\n");
+        await mkdir(join(directory, "leveldb"));
+        await writeFile(join(directory, "leveldb", "CURRENT"), "");
       },
-      /has format version 2, expected .* version 1$/,
+      /has format version 3, expected .* version 2$/,
     ],
     [
       "a format file of something else",

@@ -102,9 +102,9 @@ describe("LevelReader", () => {
         "key 0961 of 2 bytes: no known table",
         "key 4161 of 2 bytes: no known table",
         "key ff61 of 2 bytes: no known table",
+        "block key 40000000: 4 bytes, expected 11",
         "table session, key 02ff: key is no UTF-8",
         'table subscription, key "a": 3 bytes, expected at least 4',
-        "block key 40000000: 4 bytes, expected 11",
       ],
     );
     assert.ok(store.damage.every(({ setAside }) => setAside !== undefined));

@@ -1,7 +1,7 @@
 // A disk that is slow, or fails once. Preloaded into the server; touches files below one directory only.
 // HEIRLOOM_DISK          the directory
 // HEIRLOOM_SLOW_MS       every write comes so many milliseconds late
-// HEIRLOOM_FAIL_CALL     write or fdatasync
+// HEIRLOOM_FAIL_CALL     pwrite (the journal), write or fdatasync (LevelDB)
 // HEIRLOOM_FAIL_TRIGGER  a file: the first such call after it appears fails with EIO, and the file is removed
 
 #define _GNU_SOURCE
@@ -35,6 +35,14 @@ static int fails(const char *call, int fd) {
 static void wait_for_disk(int fd) {
   const char *slow = getenv("HEIRLOOM_SLOW_MS");
   if (slow != NULL && is_on_disk(fd)) usleep(atoi(slow) * 1000);
+}
+
+// The journal.
+ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t offset) {
+  static ssize_t (*real)(int, const void *, size_t, off64_t);
+  if (real == NULL) real = dlsym(RTLD_NEXT, "pwrite64");
+  wait_for_disk(fd);
+  return fails("pwrite", fd) ? -1 : real(fd, bytes, count, offset);
 }
 
 // LevelDB writes through the C library's streams.

@@ -41,8 +41,10 @@ export class Block {
     this.#writer = writer;
   }
 
-  static begin(logId: number, firstIndex: number, bytesBefore: number): Block {
+  /** A block to append to, with room for `expectedBytes` at first. */
+  static begin(logId: number, firstIndex: number, bytesBefore: number, expectedBytes = 0): Block {
     const writer = new Writer();
+    writer.reserve(expectedBytes);
     writer.u8(FORMAT);
     writeU48(writer, bytesBefore);
     return new Block(logId, firstIndex, bytesBefore, NO_BYTES, writer);

@@ -12,10 +12,13 @@ import type { Stored, Turn } from "../turn.ts";
 import { Block } from "./block.ts";
 import { Log, type LogHost } from "./log.ts";
 
-/** Entries that have to be free at the front of a log before they are trimmed while the log is in use. */
-const TRIM_ENTRIES = 4_096;
+/**
+ * Entries that have to be free at the front of a log before they are trimmed while the log is in use. Few, because a store may
+ * write a message twice that was not trimmed soon.
+ */
+const TRIM_ENTRIES = 128;
 /** Bytes likewise, estimated. */
-const TRIM_BYTES = 1_048_576;
+const TRIM_BYTES = 16_384;
 
 /** Key of the record of reserved sequence numbers in the table "broker". */
 export const SEQUENCE_KEY = "sequence";

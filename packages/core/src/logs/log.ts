@@ -14,8 +14,13 @@ import { type Entry, NO_IDENTIFIERS } from "./entry.ts";
 /** Bytes of finished blocks that one log keeps in memory. */
 const RECENT_BYTES = 262_144;
 
+/** With up to so many readers a log looks at each of them with every batch. */
+const FEW_READERS = 8;
+
 /** A reader of a log, as the log sees it. */
 export interface LogReader {
+  /** Index of the entry that it reads next. */
+  readonly next: number;
   /** The lowest index that must stay in the log for it; `Infinity` when it needs nothing more. */
   readonly low: number;
   /** Index at which it stops reading; `Infinity` while it goes on. */
@@ -58,6 +63,8 @@ export class Log implements Stored {
   /** Newest blocks in order; those from `#unsavedFrom` on are not in a batch yet. */
   readonly #recent: Block[] = [];
   #unsavedFrom = 0;
+  /** Bytes of the last block: the next one probably takes as much. */
+  #expectedBytes = 0;
   #fullInTurn = -1;
   #isFull = false;
   #lowBytes = 0;
@@ -82,7 +89,7 @@ export class Log implements Stored {
   append(message: Message, sequence: number, identifiers: readonly number[] = NO_IDENTIFIERS): void {
     let block = this.#recent[this.#recent.length - 1];
     if (block === undefined || !block.isOpen || block.byteLength >= BLOCK_BYTES) {
-      block = Block.begin(this.logId, this.endIndex, this.totalBytes);
+      block = Block.begin(this.logId, this.endIndex, this.totalBytes, block?.byteLength ?? this.#expectedBytes);
       this.#recent.push(block);
       if (!this.unsaved) this.#host.save(this);
     }
@@ -101,6 +108,7 @@ export class Log implements Stored {
     }
     if (cachedBytes > 0) {
       this.#host.cached(this, cachedBytes);
+      this.#expectedBytes = cachedBytes;
       this.forgetRecent(batchNumber - 1);
     }
     if (this.recordUnsaved) {
@@ -131,13 +139,18 @@ export class Log implements Stored {
     return bytes;
   }
 
-  /** Forgets the oldest blocks in memory that are on disk, until at most `most` bytes are left. */
+  /**
+   * Forgets the oldest blocks in memory that are on disk: those that every reader has behind it, and of the others as many as it
+   * takes until at most `most` bytes are left. What is in flight is read from the store if it has to be sent again.
+   */
   forgetRecent(durable: number, most: number = RECENT_BYTES): void {
     let bytes = this.recentBytes;
     let count = 0;
-    while (bytes > most && count < this.#unsavedFrom) {
+    const readTo = this.#readTo();
+    while (count < this.#unsavedFrom) {
       const block = this.#recent[count];
       if (block === undefined || block.batch > durable) break;
+      if (bytes <= most && block.endIndex > readTo) break;
       bytes -= block.byteLength;
       this.#host.cached(this, -block.byteLength);
       count++;
@@ -145,6 +158,14 @@ export class Log implements Stored {
     if (count === 0) return;
     this.#recent.splice(0, count);
     this.#unsavedFrom -= count;
+  }
+
+  /** The index up to which every reader has read; 0 when there are too many to look. */
+  #readTo(): number {
+    if (this.cursors.size > FEW_READERS) return 0;
+    let readTo = this.endIndex;
+    for (const { next } of this.cursors) readTo = Math.min(readTo, next);
+    return readTo;
   }
 
   /** The log is dropped: nothing of it is kept. */

@@ -1,0 +1,221 @@
+// Everything that writes to the database while the store is open: segments of the journal, deletions of trimmed blocks, and the
+// way back after a full disk. One thing at a time; commits go to the journal meanwhile.
+
+import { StoreError } from "@heirloom/core";
+
+import { Checkpoint, writeState } from "./checkpoint.ts";
+import { Compaction } from "./compaction.ts";
+import type { DamageList } from "./damage-list.ts";
+import type { DataDirectory } from "./data-directory.ts";
+import { codeOf, isOutOfSpace, messageOf, toStoreError } from "./errors.ts";
+import type { Journal } from "./journal.ts";
+import { blockKey } from "./keys.ts";
+import type { Database } from "./level-reader.ts";
+import type { Overlay } from "./overlay.ts";
+import { PendingTrims } from "./pending-trims.ts";
+import type { TrimStep } from "./pending-trims.ts";
+import type { Segment } from "./segment.ts";
+import type { StoredLogs } from "./stored-logs.ts";
+
+/** From so many waiting indexes on, trims begin by themselves; fewer wait for the next segment that is applied. */
+const WORTH_TRIMMING_INDEXES = 256;
+
+/** Indexes of one step of a trim. */
+const TRIM_STEP_INDEXES = 4096;
+
+/** Free bytes beyond what has to be written again, without which the database is not opened after a full disk. */
+const SPARE_BYTES = 1024 * 1024;
+
+/** After a full disk the next try waits so long, unless a commit needs it. */
+const RETRY_MS = 500;
+
+export interface DatabaseWriterParts {
+  readonly database: Database;
+  readonly directory: DataDirectory;
+  readonly damage: DamageList;
+  readonly journal: Journal;
+  readonly overlay: Overlay;
+  readonly stored: StoredLogs;
+  readonly compactAfterMs: number;
+  readonly journalBytes: number;
+}
+
+export class DatabaseWriter {
+  readonly #parts: DatabaseWriterParts;
+  readonly #trims = new PendingTrims();
+  readonly #compaction: Compaction;
+  /** From so many bytes in the journal on, the oldest segment is applied. */
+  readonly #enoughBytes: number;
+  #working: Promise<void> | undefined;
+  #reopening: Promise<unknown> | undefined;
+  /** A write found no space. LevelDB's log file may end in half a record, and what is written behind it could be lost. */
+  #isSuspect = false;
+  #retryAtMs = 0;
+  /** Why the last work ended before it was done. */
+  #full: StoreError | undefined;
+  /** What failed for good. */
+  #failure: StoreError | undefined;
+
+  constructor(parts: DatabaseWriterParts) {
+    this.#parts = parts;
+    this.#enoughBytes = (parts.journalBytes * 3) / 4;
+    this.#compaction = new Compaction(
+      parts.compactAfterMs,
+      (from, to) => (this.#isSuspect ? undefined : parts.database.compactRange(from, to)),
+      (error) => this.#compactionFailed(error),
+    );
+  }
+
+  /** Notes that nothing is to be written any more. */
+  fail(error: StoreError): StoreError {
+    this.#failure ??= error;
+    return error;
+  }
+
+  /** Blocks that end in [`firstIndex`, `endIndex`) can be deleted, some time after the next {@link start}. */
+  trim(logId: number, firstIndex: number, endIndex: number): void {
+    this.#trims.add(logId, firstIndex, endIndex);
+  }
+
+  /** Begins the work that there is, if none runs. */
+  start(): void {
+    if (this.#working !== undefined || !this.#hasWork) return;
+    if (this.#isSuspect && performance.now() < this.#retryAtMs) return;
+    this.#work();
+  }
+
+  /**
+   * Waits until the journal has room for a commit.
+   *
+   * @throws StoreError `STORE_FULL` when there is none because the database cannot grow, and what failed for good.
+   */
+  async makeRoom(): Promise<void> {
+    for (;;) {
+      if (this.#failure !== undefined) throw this.#failure;
+      if (this.#parts.journal.liveBytes < this.#parts.journalBytes) return;
+      await (this.#working ?? this.#work());
+      if (this.#full !== undefined && this.#parts.journal.liveBytes >= this.#parts.journalBytes)
+        throw this.#full;
+    }
+  }
+
+  /** Waits for a database that is being opened again. */
+  async reopened(): Promise<void> {
+    await this.#reopening;
+  }
+
+  /**
+   * Does everything that is left, as far as there is space. Before the journal and the database are closed.
+   *
+   * @returns whether the journal is not needed any more.
+   */
+  async finish(): Promise<boolean> {
+    const { journal, database } = this.#parts;
+    await this.#working;
+    journal.complete();
+    while (this.#failure === undefined && (journal.oldest !== undefined || this.#trims.indexCount > 0)) {
+      await this.#work(0);
+      if (this.#full !== undefined) break;
+    }
+    await this.#compaction.stop();
+    if (this.#failure !== undefined || journal.oldest !== undefined) return false;
+    try {
+      await writeState(database, { applied: journal.applied, isOpen: false });
+      return true;
+    } catch {
+      return false; // the next start finds a journal in use, as after a crash
+    }
+  }
+
+  get #hasWork(): boolean {
+    if (this.#failure !== undefined) return false;
+    return this.#trims.indexCount >= WORTH_TRIMMING_INDEXES || this.#isOver(this.#enoughBytes);
+  }
+
+  #isOver(bytes: number): boolean {
+    const { journal } = this.#parts;
+    return journal.oldest !== undefined && journal.liveBytes > bytes;
+  }
+
+  /** Never rejects: what goes wrong is noted for the next commit. */
+  #work(enoughBytes = this.#enoughBytes): Promise<void> {
+    this.#full = undefined;
+    this.#working = this.#run(enoughBytes)
+      .catch((error: unknown) => {
+        const found = toStoreError(`writing to ${this.#parts.directory.path}`, error);
+        if (found.code !== "STORE_FULL") this.fail(found);
+        else this.#full = found;
+        this.#retryAtMs = performance.now() + RETRY_MS;
+      })
+      .finally(() => {
+        this.#working = undefined;
+      });
+    return this.#working;
+  }
+
+  async #run(enoughBytes: number): Promise<void> {
+    const { journal } = this.#parts;
+    for (;;) {
+      if (this.#failure !== undefined) return;
+      if (this.#isSuspect) await this.#reopen();
+      const segment = this.#isOver(enoughBytes) ? journal.oldest : undefined;
+      if (segment !== undefined) await this.#apply(segment);
+      const step = this.#trims.take(TRIM_STEP_INDEXES);
+      if (step !== undefined) await this.#trim(step);
+      if (segment === undefined && step === undefined) return;
+    }
+  }
+
+  async #apply(segment: Segment): Promise<void> {
+    const { database, journal } = this.#parts;
+    try {
+      await new Checkpoint(database, this.#parts).apply(segment);
+    } catch (error) {
+      this.#isSuspect = isOutOfSpace(error);
+      throw error;
+    }
+    await journal.release();
+  }
+
+  async #trim({ logId, firstIndex, endIndex }: TrimStep): Promise<void> {
+    try {
+      await this.#parts.database.clear({ gte: blockKey(logId, firstIndex), lt: blockKey(logId, endIndex) });
+      this.#compaction.trimmed(logId, firstIndex, endIndex);
+    } catch (error) {
+      if (codeOf(error) === "LEVEL_CORRUPTION") {
+        const place = `log ${logId}, entries ${firstIndex} to ${endIndex - 1}`;
+        this.#parts.damage.note(place, `could not be deleted: ${messageOf(error)}`);
+        return;
+      }
+      this.#isSuspect = isOutOfSpace(error);
+      this.#trims.add(logId, firstIndex, endIndex);
+      throw error;
+    }
+  }
+
+  /**
+   * Closes the database and opens it again, as soon as there is space for what LevelDB writes when it opens. Until
+   * then the database stays as it is, so that it can be read.
+   */
+  async #reopen(): Promise<void> {
+    const { database, directory, journal } = this.#parts;
+    const free = await directory.freeBytes();
+    const needed = (await directory.writeAheadBytes()) + (journal.oldest?.end ?? 0) + SPARE_BYTES;
+    if (free < needed) {
+      const seen = `${directory.path} has ${free} bytes free`;
+      throw new StoreError("STORE_FULL", `${seen}, expected ${needed} to go on writing`);
+    }
+    const reopening = database.close().then(() => database.open());
+    this.#reopening = reopening.catch(() => undefined);
+    try {
+      await reopening;
+      this.#isSuspect = false;
+    } finally {
+      this.#reopening = undefined;
+    }
+  }
+
+  #compactionFailed(error: unknown): void {
+    if (!isOutOfSpace(error)) this.fail(toStoreError(`compacting ${this.#parts.directory.path}`, error));
+  }
+}

@@ -1,0 +1,225 @@
+// The journal: each commit is one record, appended to a file and on disk with one write. Its files are segments: the oldest
+// is applied to the database and then used again, so that what was replaced or trimmed meanwhile never gets there.
+
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
+
+import { StoreBatch } from "@heirloom/core";
+
+import type { DamageList } from "./damage-list.ts";
+import { syncDirectory } from "./data-directory.ts";
+import { HEADER_BYTES, JournalFile, newHeader, readHeader, writeHeader } from "./journal-file.ts";
+import { mostRecordBytes, RecordEncoder, tellRecord } from "./journal-record.ts";
+import type { RecordSink } from "./journal-record.ts";
+import { readSegment } from "./journal-recovery.ts";
+import type { SegmentReading } from "./journal-recovery.ts";
+import { Segment } from "./segment.ts";
+
+const FILE_NAME = /^(\d{7})\.journal$/;
+
+/** Room behind a segment for the record that completes it. A larger record gets memory of its own. */
+const SPARE_BYTES = 262_144;
+
+/** A file without use, and the memory that goes with it. */
+interface Spare {
+  readonly file: JournalFile;
+  readonly image?: Buffer;
+}
+
+export interface JournalOptions {
+  readonly path: string;
+  /** Bytes after which a segment is complete. */
+  readonly segmentBytes: number;
+  readonly damage: DamageList;
+}
+
+export class Journal {
+  readonly #options: JournalOptions;
+  readonly #encoder = new RecordEncoder();
+  /** Segments that are complete, the oldest first. */
+  readonly #complete: Segment[] = [];
+  /** The segment that is written. */
+  #current: Segment | undefined;
+  /**
+   * Files without use, the one that was released first in front. It is used first, so that the records in all files are always
+   * an unbroken row: to apply them a second time changes nothing.
+   */
+  readonly #free: Spare[] = [];
+  #fileNumber = 0;
+  #segmentNumber = 0;
+  /** Sequence number of the newest record. */
+  #sequence = 0;
+  #applied = 0;
+  #liveBytes = 0;
+
+  constructor(options: JournalOptions) {
+    this.#options = options;
+  }
+
+  /** Bytes of the records that are not in the database yet. */
+  get liveBytes(): number {
+    return this.#liveBytes;
+  }
+
+  /** Sequence number of the newest record that the database has. */
+  get applied(): number {
+    return this.#applied;
+  }
+
+  /** The oldest complete segment. */
+  get oldest(): Segment | undefined {
+    return this.#complete[0];
+  }
+
+  /**
+   * Reads what stands in the files and tells the records behind `applied`, the sequence number up to which the database has
+   * them; all of them if that is not known. Damage is noted. New records begin in a new segment.
+   *
+   * @returns whether there was any file in use.
+   */
+  async recover(applied: number | undefined, sinkOf: (segment: Segment) => RecordSink): Promise<boolean> {
+    await mkdir(this.#options.path, { recursive: true, mode: 0o700 });
+    const readings: { readonly reading: SegmentReading; readonly file: JournalFile }[] = [];
+    for (const name of await readdir(this.#options.path)) {
+      const number = Number(FILE_NAME.exec(name)?.[1]);
+      if (Number.isNaN(number)) continue;
+      this.#fileNumber = Math.max(this.#fileNumber, number);
+      const path = join(this.#options.path, name);
+      const bytes = await readFile(path);
+      const file = await JournalFile.open(path, bytes.length);
+      const header = readHeader(bytes);
+      if (typeof header === "object") {
+        readings.push({ reading: readSegment(bytes, header), file });
+        continue;
+      }
+      this.#free.push({ file });
+      if (header === "damaged") await this.#note(name, 0, bytes, "no header of a journal");
+    }
+    readings.sort((one, other) => one.reading.segment - other.reading.segment);
+    this.#sequence = applied ?? Math.max(0, (readings[0]?.reading.records[0]?.sequence ?? 1) - 1);
+    this.#applied = this.#sequence;
+    for (const { reading, file } of readings) await this.#take(reading, file, sinkOf);
+    return readings.length > 0;
+  }
+
+  /** Writes an empty record, so that there is a file in use. */
+  async begin(): Promise<void> {
+    await this.append(new StoreBatch());
+  }
+
+  /**
+   * Appends a batch as one record; it is on disk when the promise resolves. After a failure the next record gets the same
+   * place, so that nothing of the failed one is left.
+   *
+   * @returns the segment that holds it.
+   */
+  async append(batch: StoreBatch): Promise<Segment> {
+    const segment = (this.#current ??= await this.#begin());
+    segment.reserve(HEADER_BYTES + mostRecordBytes(batch));
+    const start = Math.max(segment.end, HEADER_BYTES);
+    const end = this.#encoder.encode(segment.image, start, batch, this.#sequence + 1, segment.salt);
+    await segment.file.write(segment.image.subarray(segment.end, end), segment.end);
+    this.#liveBytes += end - segment.end;
+    segment.end = end;
+    segment.lastSequence = ++this.#sequence;
+    if (end >= this.#options.segmentBytes) this.complete();
+    return segment;
+  }
+
+  /** Tells where the values of the batch stand that was appended last. */
+  tell(batch: StoreBatch, sink: RecordSink): void {
+    this.#encoder.tell(batch, sink);
+  }
+
+  /** Ends the segment that is written: the next record begins another. */
+  complete(): void {
+    if (this.#current === undefined) return;
+    if (this.#current.end > 0) this.#complete.push(this.#current);
+    else this.#free.unshift({ file: this.#current.file });
+    this.#current = undefined;
+  }
+
+  /** The database has the oldest segment: its file is free for another. One that a large commit has blown up is removed. */
+  async release(): Promise<void> {
+    const segment = this.#complete.shift();
+    if (segment === undefined) return;
+    const { file, image, end, lastSequence } = segment;
+    this.#liveBytes -= end;
+    this.#applied = lastSequence;
+    if (end <= this.#imageBytes) this.#free.push({ file, image });
+    else await remove(file);
+  }
+
+  /** Closes the files, and removes them if the database has everything. */
+  async close(isApplied: boolean): Promise<void> {
+    this.complete();
+    const spares = [...this.#free, ...this.#complete];
+    this.#free.length = this.#complete.length = 0;
+    this.#liveBytes = 0;
+    for (const { file } of spares) await (isApplied ? remove(file) : file.close());
+  }
+
+  get #imageBytes(): number {
+    return this.#options.segmentBytes + SPARE_BYTES;
+  }
+
+  async #begin(): Promise<Segment> {
+    const { file, image: former } = this.#free.shift() ?? (await this.#newFile());
+    const image = former?.length === this.#imageBytes ? former : Buffer.allocUnsafeSlow(this.#imageBytes);
+    const { segment: number, salt } = newHeader(++this.#segmentNumber);
+    writeHeader(image, { segment: number, salt });
+    return new Segment({ number, file, salt, image, end: 0, lastSequence: this.#sequence });
+  }
+
+  async #newFile(): Promise<Spare> {
+    const name = `${String(++this.#fileNumber).padStart(7, "0")}.journal`;
+    const file = await JournalFile.open(join(this.#options.path, name), 0);
+    await syncDirectory(this.#options.path);
+    return { file };
+  }
+
+  /** Takes up a segment of the process before. */
+  async #take(
+    reading: SegmentReading,
+    file: JournalFile,
+    sinkOf: (segment: Segment) => RecordSink,
+  ): Promise<void> {
+    const { segment: number, salt, records, faults, end, bytes } = reading;
+    const name = basename(file.path);
+    this.#segmentNumber = number;
+    const newest = records.at(-1)?.sequence ?? 0;
+    if (newest <= this.#sequence && faults.length === 0) {
+      this.#free.push({ file });
+      return;
+    }
+    for (const fault of faults)
+      await this.#note(name, fault.start, bytes.subarray(fault.start, fault.end), fault.reason);
+    const lastSequence = Math.max(this.#sequence, newest);
+    const segment = new Segment({ number, file, salt, image: bytes, end, lastSequence });
+    const sink = sinkOf(segment);
+    for (const record of records) {
+      const { sequence } = record;
+      if (sequence <= this.#sequence) continue;
+      if (sequence > this.#sequence + 1 && faults.length === 0)
+        this.#noteMissing(this.#sequence + 1, sequence - 1);
+      tellRecord(bytes, record, sink);
+      this.#sequence = sequence;
+    }
+    this.#complete.push(segment);
+    this.#liveBytes += end;
+  }
+
+  async #note(name: string, start: number, bytes: Buffer, reason: string): Promise<void> {
+    const place = `journal ${name}, ${bytes.length} bytes from ${start} on`;
+    await this.#options.damage.setAside(place, reason, "journal", Buffer.from(name), bytes);
+  }
+
+  #noteMissing(first: number, last: number): void {
+    this.#options.damage.note(`journal, commits ${first} to ${last}`, "missing, expected commit after commit");
+  }
+}
+
+async function remove(file: JournalFile): Promise<void> {
+  await file.close();
+  await rm(file.path, { force: true });
+}
