@@ -25,7 +25,9 @@ export interface JournalState {
 /** Reads the store's own record; `"damaged"` with what is wrong with it. */
 export async function readState(
   database: Database,
-): Promise<JournalState | undefined | { readonly fault: string; readonly key: Buffer; readonly value: Buffer }> {
+): Promise<
+  JournalState | undefined | { readonly fault: string; readonly key: Buffer; readonly value: Buffer }
+> {
   const value = await database.get(JOURNAL_KEY);
   if (value === undefined) return undefined;
   const fault = findFault(JOURNAL_KEY, value);

@@ -78,7 +78,11 @@ export class JournalFile {
 
   /** Opens a file that has `size` bytes, or creates it. */
   static async open(path: string, size: number): Promise<JournalFile> {
-    return new JournalFile(path, await openFile(path, constants.O_RDWR | constants.O_CREAT | DSYNC, 0o600), size);
+    return new JournalFile(
+      path,
+      await openFile(path, constants.O_RDWR | constants.O_CREAT | DSYNC, 0o600),
+      size,
+    );
   }
 
   /** Writes bytes at an offset. They are on disk when the promise resolves. */

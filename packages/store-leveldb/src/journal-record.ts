@@ -92,7 +92,8 @@ export class RecordEncoder {
       else sink.record(table, key, at, value.length);
     }
     for (const block of blocks) sink.block(block, this.#places[place++] ?? 0, block.bytes.length);
-    for (const { logId, firstIndex, endIndex } of trims) if (firstIndex < endIndex) sink.trim(logId, endIndex);
+    for (const { logId, firstIndex, endIndex } of trims)
+      if (firstIndex < endIndex) sink.trim(logId, endIndex);
   }
 
   #record(table: Table, key: string, value: Uint8Array | undefined): void {
@@ -155,7 +156,11 @@ export interface FoundRecord {
 }
 
 /** The record at an offset; or `"torn"`: it was begun and not written to its end; `"damaged"`: it was, and it is another now. */
-export function readRecord(bytes: Buffer, at: number, salt: Buffer): FoundRecord | "none" | "torn" | "damaged" {
+export function readRecord(
+  bytes: Buffer,
+  at: number,
+  salt: Buffer,
+): FoundRecord | "none" | "torn" | "damaged" {
   if (!hasHeader(bytes, at, salt)) return "none";
   const bodyEnd = at + BODY_AT + bytes.readUInt32BE(at + BODY_BYTES_AT);
   const end = bodyEnd + END_BYTES;

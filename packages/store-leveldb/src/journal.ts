@@ -215,7 +215,10 @@ export class Journal {
   }
 
   #noteMissing(first: number, last: number): void {
-    this.#options.damage.note(`journal, commits ${first} to ${last}`, "missing, expected commit after commit");
+    this.#options.damage.note(
+      `journal, commits ${first} to ${last}`,
+      "missing, expected commit after commit",
+    );
   }
 }
 

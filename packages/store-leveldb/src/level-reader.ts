@@ -104,8 +104,7 @@ export class LevelReader {
     const lt = endIndex === undefined ? endOfLog(logId) : blockKey(logId, endIndex);
     const range = { gte: blockKey(logId, fromIndex), lt };
     const blocks = await this.#readBlocks(`log ${logId}`, range, READ_BLOCKS, maximumBytes);
-    const isComplete =
-      blocks.length === 0 || (blocks.length < READ_BLOCKS && bytesOf(blocks) < maximumBytes);
+    const isComplete = blocks.length === 0 || (blocks.length < READ_BLOCKS && bytesOf(blocks) < maximumBytes);
     const last = blocks.at(-1);
     if (isComplete && endIndex !== undefined && last !== undefined && last.lastIndex + 1 !== endIndex)
       this.#noteGap(last, endIndex);
@@ -268,6 +267,7 @@ function toBlock(key: Buffer, value: Buffer): StoredBlock | undefined {
 /** At least as many bytes as LevelDB counted for them. */
 function bytesOf(blocks: readonly Block[]): number {
   let bytes = 0;
-  for (const block of blocks) bytes += "damaged" in block ? Infinity : block.bytes.length + BLOCK_OVERHEAD_BYTES;
+  for (const block of blocks)
+    bytes += "damaged" in block ? Infinity : block.bytes.length + BLOCK_OVERHEAD_BYTES;
   return bytes;
 }

@@ -157,7 +157,8 @@ export class LevelStore implements Store {
     const { database, journal } = parts;
     const found = await readState(database);
     const isDamaged = found !== undefined && "fault" in found;
-    if (isDamaged) await this.#damage.setAside("the state of the journal", found.fault, "state", found.key, found.value);
+    if (isDamaged)
+      await this.#damage.setAside("the state of the journal", found.fault, "state", found.key, found.value);
     const state = isDamaged ? undefined : found;
     const hasJournal = await journal.recover(state?.applied, (segment) => this.#sinkOf(parts, segment));
     if (state?.isOpen === true && !hasJournal)

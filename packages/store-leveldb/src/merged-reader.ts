@@ -32,7 +32,11 @@ export async function* loadMerged(
   for await (const older of reader.load(table)) {
     const records: StoredRecord[] = [];
     for (const record of older) {
-      for (let key = waiting[next]; key !== undefined && compareUtf8(key, record[0]) < 0; key = waiting[++next])
+      for (
+        let key = waiting[next];
+        key !== undefined && compareUtf8(key, record[0]) < 0;
+        key = waiting[++next]
+      )
         add(records, key, newer.get(key));
       if (!newer.has(record[0])) records.push(record);
     }
@@ -88,7 +92,11 @@ function takeBlocks(
 ): StoredBlock[] {
   const taken: StoredBlock[] = [];
   let bytes = 0;
-  for (let at = placeOf(blocks, fromIndex); at < blocks.length && (taken.length === 0 || bytes < maximumBytes); at++) {
+  for (
+    let at = placeOf(blocks, fromIndex);
+    at < blocks.length && (taken.length === 0 || bytes < maximumBytes);
+    at++
+  ) {
     const block = blocks[at];
     if (block === undefined) break;
     taken.push(copyOf(logId, block));

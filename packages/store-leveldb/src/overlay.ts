@@ -72,7 +72,12 @@ export class Overlay {
     segment.cells.push(cell);
   }
 
-  block(segment: Segment, { logId, firstIndex, lastIndex }: BlockExtent, at: number, byteCount: number): void {
+  block(
+    segment: Segment,
+    { logId, firstIndex, lastIndex }: BlockExtent,
+    at: number,
+    byteCount: number,
+  ): void {
     const block = { firstIndex, lastIndex, segment, at, byteCount };
     const tail = this.#tails.get(logId);
     if (tail === undefined) {

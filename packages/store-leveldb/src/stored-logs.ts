@@ -28,7 +28,10 @@ export class StoredLogs {
    *
    * @returns the range of last indexes that has to be deleted, if there is any.
    */
-  trim(logId: number, endIndex: number): { readonly firstIndex: number; readonly endIndex: number } | undefined {
+  trim(
+    logId: number,
+    endIndex: number,
+  ): { readonly firstIndex: number; readonly endIndex: number } | undefined {
     const extent = this.#extents.get(logId);
     if (extent === undefined || extent.firstIndex >= endIndex) return undefined;
     const { firstIndex } = extent;

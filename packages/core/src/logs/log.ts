@@ -89,7 +89,12 @@ export class Log implements Stored {
   append(message: Message, sequence: number, identifiers: readonly number[] = NO_IDENTIFIERS): void {
     let block = this.#recent[this.#recent.length - 1];
     if (block === undefined || !block.isOpen || block.byteLength >= BLOCK_BYTES) {
-      block = Block.begin(this.logId, this.endIndex, this.totalBytes, block?.byteLength ?? this.#expectedBytes);
+      block = Block.begin(
+        this.logId,
+        this.endIndex,
+        this.totalBytes,
+        block?.byteLength ?? this.#expectedBytes,
+      );
       this.#recent.push(block);
       if (!this.unsaved) this.#host.save(this);
     }
