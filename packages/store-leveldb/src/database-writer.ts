@@ -81,7 +81,7 @@ export class DatabaseWriter {
   start(): void {
     if (this.#working !== undefined || !this.#hasWork) return;
     if (this.#isSuspect && performance.now() < this.#retryAtMs) return;
-    this.#work();
+    void this.#work();
   }
 
   /**
