@@ -3,8 +3,8 @@
 
 import { JOURNAL_TAG } from "./keys.ts";
 import type { Database } from "./level-reader.ts";
-import type { BlockPlace, Cell, LogTail, Overlay } from "./overlay.ts";
-import type { Segment } from "./segment.ts";
+import type { Overlay } from "./overlay.ts";
+import type { BlockPlace, Cell, LogTail, Segment } from "./segment.ts";
 import type { StoredLogs } from "./stored-logs.ts";
 import { BatchEncoder, checkedValue, findFault } from "./values.ts";
 

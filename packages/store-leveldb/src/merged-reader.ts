@@ -4,7 +4,8 @@
 import type { DamagedBlock, LogExtent, StoredBlock, Table } from "@heirloom/core";
 
 import type { LevelReader } from "./level-reader.ts";
-import type { BlockPlace, Cell, Overlay } from "./overlay.ts";
+import type { Overlay } from "./overlay.ts";
+import type { BlockPlace, Cell } from "./segment.ts";
 import type { StoredLogs } from "./stored-logs.ts";
 
 type StoredRecord = readonly [key: string, value: Uint8Array];

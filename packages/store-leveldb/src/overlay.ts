@@ -4,37 +4,7 @@
 import type { Table } from "@heirloom/core";
 
 import type { BlockExtent } from "./journal-record.ts";
-import type { Segment } from "./segment.ts";
-
-/** A record. */
-export interface Cell {
-  readonly table: Table;
-  readonly key: string;
-  /** The newest segment that holds it. */
-  segment: Segment;
-  at: number;
-  /** -1: it was deleted. */
-  byteCount: number;
-}
-
-/** A block of a log. */
-export interface BlockPlace {
-  readonly firstIndex: number;
-  readonly lastIndex: number;
-  readonly segment: Segment;
-  readonly at: number;
-  readonly byteCount: number;
-}
-
-/** The blocks of one log that are not in the database, in order. */
-export interface LogTail {
-  readonly logId: number;
-  readonly blocks: BlockPlace[];
-  /** The newest segment that holds one. */
-  segment: Segment;
-  /** Blocks that end before this index are gone. */
-  trimmedTo: number;
-}
+import type { BlockPlace, Cell, LogTail, Segment } from "./segment.ts";
 
 export class Overlay {
   readonly #records = new Map<Table, Map<string, Cell>>();

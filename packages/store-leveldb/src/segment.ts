@@ -1,9 +1,40 @@
 // One segment of the journal: a file in use, the same bytes in memory, and what its records brought. Some of that may have been
 // replaced or trimmed by later segments.
 
+import type { Table } from "@heirloom/core";
+
 import { HEADER_BYTES } from "./journal-file.ts";
 import type { JournalFile } from "./journal-file.ts";
-import type { Cell, LogTail } from "./overlay.ts";
+
+/** A record. */
+export interface Cell {
+  readonly table: Table;
+  readonly key: string;
+  /** The newest segment that holds it. */
+  segment: Segment;
+  at: number;
+  /** -1: it was deleted. */
+  byteCount: number;
+}
+
+/** A block of a log. */
+export interface BlockPlace {
+  readonly firstIndex: number;
+  readonly lastIndex: number;
+  readonly segment: Segment;
+  readonly at: number;
+  readonly byteCount: number;
+}
+
+/** The blocks of one log that are not in the database, in order. */
+export interface LogTail {
+  readonly logId: number;
+  readonly blocks: BlockPlace[];
+  /** The newest segment that holds one. */
+  segment: Segment;
+  /** Blocks that end before this index are gone. */
+  trimmedTo: number;
+}
 
 export interface SegmentParts {
   /** Segments are numbered in the order in which they were begun. */
