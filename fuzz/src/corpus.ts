@@ -1,5 +1,5 @@
 // Inputs in files. The corpus: one file for each target, one input in hex a line. Regressions: one file for each, with
-// what went wrong in `#` lines above the input.
+// what went wrong in `#` lines above the input, or above several that go wrong together.
 
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -14,7 +14,8 @@ const REGRESSIONS = join(FOLDER, "regressions");
 export interface Regression {
   /** File name. */
   readonly name: string;
-  readonly input: Uint8Array;
+  /** What failed when played in this order. */
+  readonly inputs: readonly Uint8Array[];
 }
 
 export function readCorpus(target: string): Uint8Array[] {
@@ -33,13 +34,13 @@ export function readRegressions(target: string): Regression[] {
   return readdirSync(REGRESSIONS)
     .filter((name) => name.startsWith(`${target}-`) && name.endsWith(".hex"))
     .sort()
-    .flatMap((name) => inputsIn(join(REGRESSIONS, name)).map((input) => ({ name, input })));
+    .map((name) => ({ name, inputs: inputsIn(join(REGRESSIONS, name)) }));
 }
 
-/** Keeps an input that went wrong. @returns the file's path. */
-export function writeRegression(target: string, input: Uint8Array, what: string): string {
+/** Keeps what went wrong. @returns the file's path. */
+export function writeRegression(target: string, inputs: readonly Uint8Array[], what: string): string {
   mkdirSync(REGRESSIONS, { recursive: true });
-  const hex = hexOf(input);
+  const hex = inputs.map(hexOf).join("\n");
   const name = `${target}-${createHash("sha256").update(hex).digest("hex").slice(0, 10)}.hex`;
   const path = join(REGRESSIONS, name);
   const says = what.split("\n").map((line) => `# ${line}\n`);

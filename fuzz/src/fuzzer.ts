@@ -3,15 +3,15 @@
 import type { Coverage } from "./coverage.ts";
 import { Mutator } from "./mutator.ts";
 import { Random } from "./random.ts";
-import { shrink } from "./shrink.ts";
+import { shrink, shrinkList } from "./shrink.ts";
 import type { Target } from "./target.ts";
 
 export interface FuzzerOptions {
   readonly target: Target;
   readonly coverage: Coverage;
   readonly seed: number;
-  /** Told of each kind of failure once, with the input made small. */
-  readonly failed: (input: Uint8Array, error: Error) => void;
+  /** Told of each kind of failure once, with the inputs made few and small: nearly always one. */
+  readonly failed: (inputs: readonly Uint8Array[], error: Error) => void;
   /** Told of each input before it is played. */
   readonly playing: (input: Uint8Array) => void;
 }
@@ -19,6 +19,8 @@ export interface FuzzerOptions {
 /** Of all choices, this many in eight are among the newest inputs. */
 const NEWEST_OF_EIGHT = 3;
 const NEWEST = 64;
+/** Inputs that are played on one ground. */
+const WINDOW = 1_000;
 /** Of a failure. Otherwise none: most inputs are refused, and taking a stack costs more than the refusal. */
 const SHOWN_FRAMES = 20;
 
@@ -29,6 +31,8 @@ export class Fuzzer {
   readonly #mutator: Mutator;
   readonly #inputs: Uint8Array[] = [];
   readonly #kinds = new Set<string>();
+  /** What was played on the ground at hand, oldest first. */
+  readonly #window: Uint8Array[] = [];
 
   constructor(options: FuzzerOptions) {
     this.#options = options;
@@ -49,11 +53,21 @@ export class Fuzzer {
 
   /** Plays an input as it is, and keeps it if it does something new. */
   async play(input: Uint8Array): Promise<void> {
+    this.#window.push(input);
     const error = await this.#run(input);
     this.executions++;
     const isNew = this.#options.coverage.takeNews();
-    if (error !== undefined) await this.#note(input);
+    if (error !== undefined) await this.#note(error, [...this.#window]);
     else if (isNew) this.#inputs.push(input);
+    if (this.#window.length >= WINDOW) await this.renew();
+  }
+
+  /** Fresh ground for the next input. What those before have left on the old one may be a failure. */
+  async renew(): Promise<void> {
+    const inputs = [...this.#window];
+    const error = await this.#refresh();
+    this.#options.coverage.clear();
+    if (error !== undefined) await this.#note(error, inputs);
   }
 
   /** Plays `count` inputs made from those that are there. */
@@ -83,13 +97,23 @@ export class Fuzzer {
 
   /** None for an input that fails. */
   async #blocksOf(input: Uint8Array): Promise<number[]> {
+    // Not what earlier inputs have to do with it.
+    await this.#refresh();
     this.#options.coverage.clear();
     const error = await this.#run(input);
     const blocks = this.#options.coverage.takeBlocks();
     return error === undefined ? blocks : [];
   }
 
+  /** One that did something new once; short ones more often, because they are played faster and changed less blindly. */
   #choose(): Uint8Array {
+    const one = this.#chooseAny();
+    if (this.#random.oneIn(4)) return one;
+    const other = this.#chooseAny();
+    return other.length < one.length ? other : one;
+  }
+
+  #chooseAny(): Uint8Array {
     const random = this.#random;
     const inputs = this.#inputs;
     const { length } = inputs;
@@ -107,30 +131,71 @@ export class Fuzzer {
       if (pending !== undefined) await pending;
       return undefined;
     } catch (error) {
-      return error instanceof Error ? error : new Error(String(error));
+      return errorOf(error);
     }
   }
 
-  async #note(input: Uint8Array): Promise<void> {
+  /** @returns what the inputs before have left on the old ground. */
+  async #refresh(): Promise<Error | undefined> {
+    this.#window.length = 0;
+    try {
+      await this.#options.target.renew?.();
+      return undefined;
+    } catch (error) {
+      return errorOf(error);
+    }
+  }
+
+  /** Plays inputs one after the other on fresh ground, up to the first that fails. */
+  async #runAll(inputs: readonly Uint8Array[]): Promise<Error | undefined> {
+    await this.#refresh();
+    for (const input of inputs) {
+      const error = await this.#run(input);
+      if (error !== undefined) return error;
+    }
+    return this.#refresh();
+  }
+
+  // --- failures --------------------------------------------------------------------------------------------------
+
+  /** The last of `inputs` failed, or what all of them have left on their ground. */
+  async #note(seen: Error, inputs: readonly Uint8Array[]): Promise<void> {
     // Once more, with its stack.
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = SHOWN_FRAMES;
-    const error = await this.#run(input);
-    if (error === undefined) await this.#report(input, new Error("failed, but not when played again"));
-    else if (!this.#kinds.has(kindOf(error))) await this.#report(input, error);
+    const alone = inputs.slice(-1);
+    const error = await this.#runAll(alone);
+    if (error !== undefined) {
+      await this.#report(alone, error);
+    } else {
+      const together = await this.#runAll(inputs);
+      await this.#report(inputs, together ?? new Error(`not when played again: ${seen.message}`));
+    }
+    await this.#refresh();
     this.#options.coverage.clear();
     Error.stackTraceLimit = stackTraceLimit;
   }
 
-  async #report(input: Uint8Array, error: Error): Promise<void> {
+  async #report(inputs: readonly Uint8Array[], error: Error): Promise<void> {
     const kind = kindOf(error);
+    if (this.#kinds.has(kind)) return;
     this.#kinds.add(kind);
-    const small = await shrink(input, this.#options.target.headerBytes, async (candidate) => {
-      const other = await this.#run(candidate);
+    const fails = async (candidate: readonly Uint8Array[]): Promise<boolean> => {
+      const other = await this.#runAll(candidate);
       return other !== undefined && kindOf(other) === kind;
-    });
-    this.#options.failed(small, (await this.#run(small)) ?? error);
+    };
+    const small = [...(await shrinkList(inputs, fails))];
+    for (const [index, input] of small.entries()) {
+      small[index] = await shrink(input, this.#options.target.headerBytes, (candidate) =>
+        fails(small.with(index, candidate)),
+      );
+    }
+    this.#options.failed(small, (await this.#runAll(small)) ?? error);
   }
+}
+
+function errorOf(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 
 /** Failures of one kind: the same words, numbers aside, thrown at the same place. */

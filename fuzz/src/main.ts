@@ -4,11 +4,12 @@
 // `regressions/`. SIGINT ends it early, in order. With --save the corpus is replaced by few and small inputs that reach
 // everything that was reached.
 
+import { readdirSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { readCorpus, readRegressions, writeCorpus, writeRegression } from "./corpus.ts";
 import { Coverage } from "./coverage.ts";
 import { Fuzzer } from "./fuzzer.ts";
-import type { Target } from "./target.ts";
+import type { Target, TargetModule } from "./target.ts";
 import { Watchdog } from "./watchdog.ts";
 
 const REPORT_MS = 10_000;
@@ -37,14 +38,17 @@ const fuzzer = new Fuzzer({
   coverage,
   seed,
   playing: (input) => watchdog.playing(input),
-  failed: (input, error) => {
-    const path = writeRegression(target.name, input, error.stack ?? error.message);
+  failed: (inputs, error) => {
+    const path = writeRegression(target.name, inputs, error.stack ?? error.message);
     console.error(`${path}\n${error.stack ?? error.message}`);
   },
 });
 
 coverage.clear();
-for (const { input } of readRegressions(target.name)) await fuzzer.play(input);
+for (const { inputs } of readRegressions(target.name)) {
+  for (const input of inputs) await fuzzer.play(input);
+  await fuzzer.renew();
+}
 for (const input of [...readCorpus(target.name), ...target.seeds]) await fuzzer.play(input);
 const known = fuzzer.executions;
 const startedMs = performance.now();
@@ -65,18 +69,18 @@ await watchdog.stop();
 process.exitCode = fuzzer.failureCount === 0 ? 0 : 1;
 
 async function targetOf(name: string): Promise<Target> {
-  switch (name) {
-    case "codec": {
-      const { codecTarget } = await import("./targets/codec.ts");
-      return codecTarget(() => coverage.allocatedBytes);
-    }
-    case "connection": {
-      const { connectionTarget } = await import("./targets/connection.ts");
-      return connectionTarget();
-    }
-    default:
-      throw new RangeError(`--target ${name}; codec and connection are known`);
-  }
+  const names = targetNames();
+  if (!names.includes(name)) throw new RangeError(`--target ${name}; ${names.join(", ")} are known`);
+  const { makeTarget }: TargetModule = await import(`./targets/${name}.js`);
+  return makeTarget({ allocated: () => coverage.allocatedBytes });
+}
+
+/** Each file in `targets/` is one. */
+function targetNames(): string[] {
+  return readdirSync(new URL("targets", import.meta.url))
+    .filter((name) => name.endsWith(".js"))
+    .map((name) => name.slice(0, -".js".length))
+    .sort();
 }
 
 function summary(): string {

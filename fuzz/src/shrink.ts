@@ -23,3 +23,19 @@ function without(bytes: Uint8Array, start: number, count: number): Uint8Array {
   rest.set(bytes.subarray(start + count), start);
   return rest;
 }
+
+/** The same for a list: leaves out what is not needed. */
+export async function shrinkList<T>(
+  items: readonly T[],
+  keeps: (candidate: readonly T[]) => Promise<boolean>,
+): Promise<readonly T[]> {
+  let best = items;
+  for (let size = best.length >> 1; size >= 1; size >>= 1) {
+    for (let start = 0; start + size <= best.length;) {
+      const candidate = [...best.slice(0, start), ...best.slice(start + size)];
+      if (await keeps(candidate)) best = candidate;
+      else start += size;
+    }
+  }
+  return best;
+}

@@ -13,6 +13,22 @@ export interface Target {
    * @throws Error when something happened that must not happen. Its message begins with what that is.
    */
   run(input: Uint8Array): Promise<void> | void;
+  /**
+   * For targets that play many inputs on one ground: the next one begins on a fresh one, as it does when `run` has thrown.
+   * Looks at what the inputs so far have left, and throws like {@link run}; the ground is fresh then too.
+   */
+  renew?(): Promise<void>;
+}
+
+/** What a target may ask while it plays. */
+export interface Meter {
+  /** Bytes that the instrumented modules have asked for since the input began. */
+  readonly allocated: () => number;
+}
+
+/** What a file in `targets/` has: the target is called as the file. */
+export interface TargetModule {
+  makeTarget(meter: Meter): Target;
 }
 
 /** Fails the input at hand. */

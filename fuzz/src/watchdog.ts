@@ -51,7 +51,7 @@ function watch({ target, state, input }: Shared): void {
       seen = begun;
       seenMs = performance.now();
     } else if (performance.now() - seenMs > LIMIT_MS) {
-      const path = writeRegression(target, input.slice(0, state[1]), `does not end in ${LIMIT_MS} ms`);
+      const path = writeRegression(target, [input.slice(0, state[1])], `does not end in ${LIMIT_MS} ms`);
       process.stderr.write(`an execution does not end: ${path}\n`);
       process.kill(process.pid, "SIGKILL");
     }

@@ -27,6 +27,6 @@ for (const [target, executions] of [
 }
 
 test("says what is wrong with its arguments", async () => {
-  await assert.rejects(run(process.execPath, [MAIN, "--target", "socks"]), /codec and connection are known/);
+  await assert.rejects(run(process.execPath, [MAIN, "--target", "socks"]), /codec, connection are known/);
   await assert.rejects(run(process.execPath, [MAIN, "--executions", "many"]), /whole numbers/);
 });

@@ -19,8 +19,8 @@ import {
   writeForwardedProperties,
 } from "@heirloom/codec";
 import { PACKETS } from "../dictionary.ts";
-import { holds, type Target } from "../target.ts";
-import { isSame, isSameBytes } from "./same.ts";
+import { holds, type Meter, type Target } from "../target.ts";
+import { isSame, isSameBytes } from "../same.ts";
 
 const MAXIMUM_PACKET_SIZE = 2_048;
 /** What a reader may ask for beside what came. For each byte: small packets whose properties have to be gathered. */
@@ -32,8 +32,7 @@ interface Result {
   readonly error: PacketError | undefined;
 }
 
-/** @param allocated how many bytes the codec has asked for since the input began. */
-export function codecTarget(allocated: () => number): Target {
+export function makeTarget({ allocated }: Meter): Target {
   return {
     name: "codec",
     headerBytes: 2,

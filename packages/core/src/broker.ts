@@ -159,6 +159,11 @@ export class Broker implements ConnectionHost {
     return this.#context.turn.nowMs;
   }
 
+  /** Deadlines that wait: keep alives, expiries, wills, and the broker's own sweep. */
+  get deadlineCount(): number {
+    return this.#context.deadlines.size;
+  }
+
   // --- life ------------------------------------------------------------------------------------------------------
 
   /**

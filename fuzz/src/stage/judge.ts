@@ -23,6 +23,8 @@ const ANSWERED_BY = new Map<number, number>([
 
 export class Judge {
   readonly payloads: string[] = [];
+  /** Of the last PUBLISH; 0 at QoS 0. */
+  lastPacketId = 0;
   readonly #stream: ClientStream;
   readonly #counts = new Map<number, number>();
   readonly #aliases = new Set<number>();
@@ -77,6 +79,7 @@ export class Judge {
 
   #takePublish(publish: Publish): void {
     this.payloads.push(Buffer.from(publish.payload).toString("latin1"));
+    this.lastPacketId = publish.packetId;
     const { topicAlias, topicName } = publish;
     if (topicAlias === 0) return;
     const maximum = this.#connect?.properties.topicAliasMaximum ?? 0;

@@ -20,8 +20,12 @@ export class Peer implements Transport {
   #line: Uint8Array[] = [];
   #lineBytes = 0;
 
-  constructor(broker: Broker, name: string) {
+  /** Told when the broker stops or goes on reading: it does so from within promises. */
+  readonly #paused: () => void;
+
+  constructor(broker: Broker, name: string, paused: () => void) {
     this.remoteAddress = name;
+    this.#paused = paused;
     this.connection = broker.accept(this, LISTENER);
   }
 
@@ -78,6 +82,7 @@ export class Peer implements Transport {
   }
 
   pause(paused: boolean): void {
+    this.#paused();
     this.#isPaused = paused;
     // Not from within the call: a socket goes on later too.
     if (!paused && this.#unread.length > 0) queueMicrotask(() => this.#goOn());
