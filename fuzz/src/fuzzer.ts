@@ -1,7 +1,9 @@
-// The loop: take an input that did something new once, change it, play it, keep it when it does something new again.
+// The loop: take an input that did something new once, change it, play it, keep it when it does something new again,
+// or the same at less cost.
 
-import type { Coverage } from "./coverage.ts";
+import { type Coverage, MAX_FEATURES } from "./coverage.ts";
 import { Mutator } from "./mutator.ts";
+import { Population } from "./population.ts";
 import { Random } from "./random.ts";
 import { shrink, shrinkList } from "./shrink.ts";
 import type { Target } from "./target.ts";
@@ -16,9 +18,8 @@ export interface FuzzerOptions {
   readonly playing: (input: Uint8Array) => void;
 }
 
-/** Of all choices, this many in eight are among the newest inputs. */
-const NEWEST_OF_EIGHT = 3;
-const NEWEST = 64;
+/** What a byte adds to the cost of an input: one that is not even looked at costs its descendants something. */
+const BYTE_COST = 16;
 /** Inputs that are played on one ground. */
 const WINDOW = 1_000;
 /** Of a failure. Otherwise none: most inputs are refused, and taking a stack costs more than the refusal. */
@@ -29,7 +30,7 @@ export class Fuzzer {
   readonly #options: FuzzerOptions;
   readonly #random: Random;
   readonly #mutator: Mutator;
-  readonly #inputs: Uint8Array[] = [];
+  readonly #population: Population = new Population(MAX_FEATURES);
   readonly #kinds = new Set<string>();
   /** What was played on the ground at hand, oldest first. */
   readonly #window: Uint8Array[] = [];
@@ -41,9 +42,9 @@ export class Fuzzer {
     Error.stackTraceLimit = 0;
   }
 
-  /** Inputs that each did something new. */
+  /** Inputs that each did something that no cheaper one did. */
   get inputs(): readonly Uint8Array[] {
-    return this.#inputs;
+    return this.#population.inputs;
   }
 
   /** Different failures so far. */
@@ -56,9 +57,10 @@ export class Fuzzer {
     this.#window.push(input);
     const error = await this.#run(input);
     this.executions++;
-    const isNew = this.#options.coverage.takeNews();
-    if (error !== undefined) await this.#note(error, [...this.#window]);
-    else if (isNew) this.#inputs.push(input);
+    const { coverage } = this.#options;
+    const features = coverage.takeFeatures();
+    if (error === undefined) this.#population.add(input, coverage.cost + BYTE_COST * input.length, features);
+    else await this.#note(error, [...this.#window]);
     if (this.#window.length >= WINDOW) await this.renew();
   }
 
@@ -81,7 +83,7 @@ export class Fuzzer {
   async minimised(): Promise<Uint8Array[]> {
     const covered = new Set<number>();
     const kept: Uint8Array[] = [];
-    for (const input of [...this.#inputs].sort((a, b) => a.length - b.length)) {
+    for (const input of this.#population.inputs.sort((a, b) => a.length - b.length)) {
       const blocks = await this.#blocksOf(input);
       const added = blocks.filter((block) => !covered.has(block));
       if (added.length === 0) continue;
@@ -105,23 +107,8 @@ export class Fuzzer {
     return error === undefined ? blocks : [];
   }
 
-  /** One that did something new once; short ones more often, because they are played faster and changed less blindly. */
   #choose(): Uint8Array {
-    const one = this.#chooseAny();
-    if (this.#random.oneIn(4)) return one;
-    const other = this.#chooseAny();
-    return other.length < one.length ? other : one;
-  }
-
-  #chooseAny(): Uint8Array {
-    const random = this.#random;
-    const inputs = this.#inputs;
-    const { length } = inputs;
-    const isNewest = random.below(8) < NEWEST_OF_EIGHT;
-    const index = isNewest
-      ? Math.max(0, length - 1 - random.below(NEWEST))
-      : random.below(Math.max(1, length));
-    return inputs[index] ?? new Uint8Array(this.#options.target.headerBytes);
+    return this.#population.choose(this.#random) ?? new Uint8Array(this.#options.target.headerBytes);
   }
 
   async #run(input: Uint8Array): Promise<Error | undefined> {

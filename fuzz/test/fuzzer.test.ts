@@ -27,7 +27,9 @@ function hidden(): Target {
 async function found(seed: number): Promise<string[]> {
   const failures: string[] = [];
   const failed = (inputs: readonly Uint8Array[], error: Error): void =>
-    void failures.push(`${inputs.map((input) => Buffer.from(input).toString("hex")).join(" ")} ${error.message}`);
+    void failures.push(
+      `${inputs.map((input) => Buffer.from(input).toString("hex")).join(" ")} ${error.message}`,
+    );
   const fuzzer = new Fuzzer({ target: hidden(), coverage, seed, failed, playing: () => undefined });
   await fuzzer.playNew(3_000);
   assert.equal(fuzzer.executions, 3_000);

@@ -29,7 +29,7 @@ async function answers(code: string): Promise<unknown> {
 
 test("a module does the same when it is instrumented, and every counter is reached", async () => {
   const { code, count } = instrument(SOURCE, 3);
-  const hits = new Uint8Array(64);
+  const hits = new Uint16Array(64);
   let allocated = 0;
   globalThis.fuzzProbe = {
     hits,

@@ -1,20 +1,14 @@
 // The store under the broker of a stage: in memory, and it tells whether anything is under way.
 
-import type {
-  DamagedBlock,
-  LogExtent,
-  Store,
-  StoreBatch,
-  StoredBlock,
-  Table,
-  Damage,
-} from "@heirloom/core";
+import type { DamagedBlock, LogExtent, Store, StoreBatch, StoredBlock, Table, Damage } from "@heirloom/core";
 import { MemoryStore } from "@heirloom/core";
 
 export class StageStore implements Store {
   readonly damage: readonly Damage[] = [];
   /** Topics with a retained message. */
   readonly retainedTopics: Set<string> = new Set<string>();
+  /** Client identifiers of lasting sessions. */
+  readonly clientIds: Set<string> = new Set<string>();
   /** Commits that the broker has not heard of yet. */
   commitsUnderWay = 0;
   readonly #memory: MemoryStore = new MemoryStore();
@@ -36,9 +30,10 @@ export class StageStore implements Store {
   commit(batch: StoreBatch): Promise<void> {
     this.commitsUnderWay++;
     for (const { table, key, value } of batch.records) {
-      if (table !== "retained") continue;
-      if (value === undefined) this.retainedTopics.delete(key);
-      else this.retainedTopics.add(key);
+      const keys =
+        table === "retained" ? this.retainedTopics : table === "session" ? this.clientIds : undefined;
+      if (value === undefined) keys?.delete(key);
+      else keys?.add(key);
     }
     const committed = this.#memory.commit(batch);
     // The broker is told first: it is next in line for this promise.

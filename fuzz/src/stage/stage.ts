@@ -2,15 +2,7 @@
 // stays. What one attack leaves is cleared away for the next, by what clients can do, and looked at then.
 
 import { encodePacket, PacketType, ReasonCode } from "@heirloom/codec";
-import {
-  type AuthExchange,
-  type AuthMethod,
-  type AuthStep,
-  Broker,
-  type BrokerEventName,
-  type BrokerEvents,
-  type Limits,
-} from "@heirloom/core";
+import { type AuthExchange, type AuthMethod, type AuthStep, Broker, type Limits } from "@heirloom/core";
 import { MemoryWorld } from "@heirloom/core/testing";
 import { varint } from "../frames.ts";
 import { bytesOf } from "../hex.ts";
@@ -48,8 +40,6 @@ export class Stage {
   readonly #world: MemoryWorld = new MemoryWorld(START_MS);
   readonly #store: StageStore;
   readonly #peers: Peer[] = [];
-  /** Who came in since the stage was cleared. */
-  readonly #clientIds = new Set<string>();
   #failure: Error | undefined;
   /** Something was begun that ends some promises later. */
   #isInPromises = false;
@@ -64,7 +54,6 @@ export class Stage {
       world: this.#world,
       limits: LIMITS,
       hooks: { authMethods: new Map([["m", methodOf(inPromises)]]) },
-      observer: { event: (name, event) => this.#note(name, event) },
       storeFailed: (error) => (this.#failure = error),
     });
     this.witness = new Peer(this.broker, "witness", inPromises);
@@ -76,7 +65,6 @@ export class Stage {
     stage.witness.send(WITNESS_CONNECT);
     stage.witness.send(WITNESS_SUBSCRIBE);
     await stage.settle();
-    stage.#clientIds.clear();
     return stage;
   }
 
@@ -164,12 +152,11 @@ export class Stage {
       await this.#removeRetained();
     }
     if (counters.logs > 0) await this.advance(PUT_OFF_SECONDS);
-    this.#clientIds.clear();
     this.#checkCleared();
   }
 
   async #endSessions(): Promise<void> {
-    for (const clientId of this.#clientIds) {
+    for (const clientId of [...this.#store.clientIds]) {
       const connect = {
         type: PacketType.CONNECT,
         protocolVersion: 4,
@@ -218,10 +205,6 @@ export class Stage {
 
   #checkStore(): void {
     holds(this.#failure === undefined, () => `the store failed: ${String(this.#failure)}`);
-  }
-
-  #note<Name extends BrokerEventName>(name: Name, event: BrokerEvents[Name]): void {
-    if (name === "connected" && "client" in event) this.#clientIds.add(event.client.clientId);
   }
 }
 

@@ -23,6 +23,8 @@ const BROKER_STOPS = 6;
 const FLOODED = 7;
 const DEAR_ONE_IN = 8;
 
+const MAX_SLICES = 24;
+
 /** What may wait for a client that takes nothing: the limit for QoS 0, the one for QoS 1 and 2, and a last packet. */
 const WAITING_BYTES = 16_384 + 262_144 + 2 * 8_192;
 const FLOOD_MESSAGES = 96;
@@ -91,7 +93,8 @@ async function setUp(stage: Stage, scene: Scene): Promise<Peer> {
 }
 
 async function attack(stage: Stage, peer: Peer, bytes: Uint8Array, how: number): Promise<void> {
-  const size = (how & SLICED) === 0 ? bytes.length : 1 + ((bytes[0] ?? 0) & 15);
+  const sliceBytes = Math.max(1 + ((bytes[0] ?? 0) & 15), Math.ceil(bytes.length / MAX_SLICES));
+  const size = (how & SLICED) === 0 ? bytes.length : sliceBytes;
   for (let start = 0; start < bytes.length; start += size) {
     peer.send(bytes.slice(start, start + size));
     if ((how & IN_TURNS) !== 0) await stage.settle();
