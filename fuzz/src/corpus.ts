@@ -20,13 +20,12 @@ export interface Regression {
 
 export function readCorpus(target: string): Uint8Array[] {
   const path = corpusPath(target);
-  return existsSync(path) ? inputsIn(path) : [];
+  return existsSync(path) ? readInputs(path) : [];
 }
 
 /** Replaces the corpus; the smallest inputs come first. */
 export function writeCorpus(target: string, inputs: readonly Uint8Array[]): void {
-  const lines = inputs.map(hexOf).sort((a, b) => a.length - b.length || (a < b ? -1 : 1));
-  writeFileSync(corpusPath(target), lines.map((line) => `${line}\n`).join(""));
+  writeInputs(corpusPath(target), inputs);
 }
 
 export function readRegressions(target: string): Regression[] {
@@ -34,7 +33,7 @@ export function readRegressions(target: string): Regression[] {
   return readdirSync(REGRESSIONS)
     .filter((name) => name.startsWith(`${target}-`) && name.endsWith(".hex"))
     .sort()
-    .map((name) => ({ name, inputs: inputsIn(join(REGRESSIONS, name)) }));
+    .map((name) => ({ name, inputs: readInputs(join(REGRESSIONS, name)) }));
 }
 
 /** Keeps what went wrong. @returns the file's path. */
@@ -52,9 +51,16 @@ function corpusPath(target: string): string {
   return join(FOLDER, "corpus", `${target}.hex`);
 }
 
-function inputsIn(path: string): Uint8Array[] {
+/** The inputs in one file. */
+export function readInputs(path: string): Uint8Array[] {
   return readFileSync(path, "utf8")
     .split("\n")
     .filter((line) => line !== "" && !line.startsWith("#"))
     .map(bytesOf);
+}
+
+/** Writes them to one file, the smallest first. */
+export function writeInputs(path: string, inputs: readonly Uint8Array[]): void {
+  const lines = inputs.map(hexOf).sort((a, b) => a.length - b.length || (a < b ? -1 : 1));
+  writeFileSync(path, lines.map((line) => `${line}\n`).join(""));
 }

@@ -10,7 +10,7 @@ import type { Target } from "./target.ts";
 
 export interface FuzzerOptions {
   readonly target: Target;
-  readonly coverage: Coverage;
+  readonly coverage: Pick<Coverage, "clear" | "cost" | "takeBlocks" | "takeFeatures">;
   readonly seed: number;
   /** Told of each kind of failure once, with the inputs made few and small: nearly always one. */
   readonly failed: (inputs: readonly Uint8Array[], error: Error) => void;

@@ -8,7 +8,9 @@ export interface HooksData {
   readonly counterCount: Int32Array;
 }
 
-const INSTRUMENTED = /\/packages\/(codec|core)\/dist\/(?!testing\/).*\.js$/;
+/** The last are faults that tests plant. */
+const INSTRUMENTED =
+  /\/packages\/(codec|core)\/dist\/(?!testing\/).*\.js$|\/fuzz\/dist-test\/planted\/.*\.js$/;
 let counterCount: Int32Array = new Int32Array(1);
 
 export const initialize: InitializeHook<HooksData> = (data) => {

@@ -39,8 +39,7 @@ export class Population {
   add(input: Uint8Array, cost: number, features: Uint32Array): void {
     const costs = this.#costs;
     let member: Member | undefined;
-    for (let index = 0; index < features.length; index++) {
-      const feature = features[index] ?? 0;
+    for (const feature of features) {
       const best = costs[feature] ?? 0;
       if (best !== 0 && best <= cost) continue;
       member ??= { input, cost, features: 0 };

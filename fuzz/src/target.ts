@@ -31,6 +31,15 @@ export interface TargetModule {
   makeTarget(meter: Meter): Target;
 }
 
+export function isTargetModule(module: unknown): module is TargetModule {
+  return (
+    typeof module === "object" &&
+    module !== null &&
+    "makeTarget" in module &&
+    typeof module.makeTarget === "function"
+  );
+}
+
 /** Fails the input at hand. */
 export class Finding extends Error {
   override get name(): string {

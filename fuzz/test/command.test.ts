@@ -21,10 +21,19 @@ for (const [target, executions] of [
       ...["--enable-source-maps", MAIN, "--target", target],
       ...["--executions", String(executions), "--seed", String(seed)],
     ]);
-    assert.match(stdout, new RegExp(`${target} seed ${seed}: \\d+ known and ${executions} new inputs`));
-    assert.match(stdout, /, 0 failures\n$/);
+    const last = new RegExp(`${target}: ${executions} executions, .*, seed ${seed}, 0 failures\\n$`);
+    assert.match(stdout, last);
   });
 }
+
+test("shares the inputs out among processes and puts together what they kept", async () => {
+  const { stdout } = await run(process.execPath, [
+    ...[MAIN, "--target", "codec", "--executions", "3001", "--seed", "7", "--processes", "2"],
+  ]);
+  for (const seed of [7, 8])
+    assert.match(stdout, new RegExp(`codec: 150[01] executions, .*, seed ${seed}, `));
+  assert.match(stdout, /codec: 3001 executions, .*, seeds 7 to 8, 0 failures\n$/);
+});
 
 test("says what is wrong with its arguments", async () => {
   await assert.rejects(run(process.execPath, [MAIN, "--target", "socks"]), /codec, connection are known/);

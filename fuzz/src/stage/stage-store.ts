@@ -37,7 +37,9 @@ export class StageStore implements Store {
     }
     const committed = this.#memory.commit(batch);
     // The broker is told first: it is next in line for this promise.
-    const told = (): void => void this.commitsUnderWay--;
+    const told = (): void => {
+      this.commitsUnderWay--;
+    };
     void committed.then(() => queueMicrotask(told));
     return committed;
   }

@@ -1,0 +1,16 @@
+// A fault behind five doors in a row. It is instrumented like the codec, so that each door that opens can be seen.
+
+const WORD = [0x42, 0x17, 0x99, 0x03, 0xd5];
+
+/** @throws Error when the bytes begin with the word. */
+export function tryLock(bytes: Uint8Array): void {
+  let opened = 0;
+  for (const byte of bytes) {
+    if (byte !== WORD[opened]) return;
+    if (opened === 0) opened = 1;
+    else if (opened === 1) opened = 2;
+    else if (opened === 2) opened = 3;
+    else if (opened === 3) opened = 4;
+    else throw new Error("the fault behind the last door");
+  }
+}
