@@ -1,6 +1,6 @@
-// A fault behind five doors in a row. It is instrumented like the codec, so that each door that opens can be seen.
+// A fault behind four doors in a row. It is instrumented like the codec, so that each door that opens can be seen.
 
-const WORD = [0x42, 0x17, 0x99, 0x03, 0xd5];
+const WORD = [0x82, 0x24, 0xed, 0x7f];
 
 /** @throws Error when the bytes begin with the word. */
 export function tryLock(bytes: Uint8Array): void {
@@ -10,7 +10,6 @@ export function tryLock(bytes: Uint8Array): void {
     if (opened === 0) opened = 1;
     else if (opened === 1) opened = 2;
     else if (opened === 2) opened = 3;
-    else if (opened === 3) opened = 4;
     else throw new Error("the fault behind the last door");
   }
 }
