@@ -15,6 +15,15 @@ export class Rules {
   constructor(permissions: Permissions) {
     this.permissions = permissions;
   }
+
+  /** Why this client cannot be judged at all. What fails to answer is a reason too. */
+  identityFault(client: ClientInfo): string | undefined {
+    try {
+      return this.permissions.identityFault?.(client);
+    } catch {
+      return "the permissions cannot be asked";
+    }
+  }
 }
 
 type Answer<T> = T | undefined | Promise<T | undefined>;
@@ -96,7 +105,13 @@ export class ClientAccess {
     return answer;
   }
 
+  /** The client is gone. */
+  close(): void {
+    this.#access.close?.();
+  }
+
   #refresh(): void {
+    this.#access.close?.();
     this.#access = this.#rules.permissions.accessOf(this.#client);
     this.#version = this.#rules.version;
     this.#publishTopicName = "";

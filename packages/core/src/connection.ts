@@ -319,6 +319,7 @@ export class Connection implements Outlet, Flushable {
     this.#heldBytes = 0;
     this.context.deadlines.clear(this.#deadline);
     if (this.#validity !== undefined) this.context.deadlines.clear(this.#validity);
+    this.access?.close();
     const { observer } = this.context;
     if (wasConnected && this.client !== undefined) {
       observer.event("disconnected", { client: this.client, reasonCode, reason });

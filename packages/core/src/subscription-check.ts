@@ -7,6 +7,21 @@ import type { Parts } from "./parts.ts";
 import type { Session } from "./sessions/session.ts";
 import { parseSharedFilter } from "./topics/index.ts";
 
+/**
+ * Asks about the subscriptions of a session that a client is about to take up. Permissions that take their time have to
+ * know them before the first delivery, or what waits in the session would be left out.
+ *
+ * @returns `undefined` when all answers were there at once.
+ */
+export function askAboutSubscriptions(session: Session, access: ClientAccess): Promise<unknown> | undefined {
+  let slow: Promise<unknown>[] | undefined;
+  for (const { subscription } of session.subscriptions.values()) {
+    const answer = ask(access, subscription.topicFilter, subscription.qos);
+    if (answer instanceof Promise) (slow ??= []).push(answer);
+  }
+  return slow && Promise.all(slow);
+}
+
 /** Asks for each subscription of a connected session, and ends those that are refused. */
 export function checkSubscriptions(parts: Parts, connection: Connection): void {
   const { session, access } = connection;

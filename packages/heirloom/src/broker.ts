@@ -23,6 +23,7 @@ import {
 } from "./application-messages.ts";
 import type { ListenerSettings, Settings } from "./config/settings.ts";
 import { addListener, emitEvent, removeListener, throwOutside, type Listeners } from "./events.ts";
+import type { PermissionChain } from "./permissions/chain.ts";
 import { Reloader } from "./reload.ts";
 import type { Driven } from "./runtime.ts";
 import { StreamTransport } from "./transports/stream.ts";
@@ -45,6 +46,8 @@ export interface BrokerParts {
   readonly store: Store;
   readonly world: World & { drive(driven: Driven): void };
   readonly hooks: Hooks | undefined;
+  /** Who may use which topics; absent = everybody all topics. */
+  readonly permissions?: PermissionChain | undefined;
 }
 
 /** How a stream of the application's own is attached. */
@@ -82,6 +85,7 @@ export class Broker {
       world: parts.world,
       limits: parts.settings.limits,
       ...(parts.hooks === undefined ? {} : { hooks: parts.hooks }),
+      ...(parts.permissions === undefined ? {} : { permissions: parts.permissions }),
       observer: {
         event<Name extends BrokerEventName>(name: Name, event: CoreEvents[Name]): void {
           emitEvent<CoreEvents, Name>(eventListeners, name, event);
@@ -90,6 +94,7 @@ export class Broker {
       storeFailed: (error) => this.#storeFailed(error),
     });
     parts.world.drive(this.#core);
+    if (parts.permissions !== undefined) this.#reloader.add(parts.permissions);
   }
 
   /**

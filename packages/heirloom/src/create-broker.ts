@@ -5,6 +5,7 @@ import { Broker } from "./broker.ts";
 import { throwFindings, unknownOption, type Finding } from "./config/findings.ts";
 import { DEFAULT_PORTS, type ListenerOptions } from "./config/options.ts";
 import { resolveSettings, type ServerOptions, type Settings } from "./config/settings.ts";
+import type { PermissionChain } from "./permissions/chain.ts";
 import { NodeWorld } from "./runtime.ts";
 import { makeStore } from "./stores.ts";
 
@@ -31,6 +32,7 @@ const OPTION_NAMES = [
   "limits",
   "data",
   "allowAnonymous",
+  "permissions",
 ] as const satisfies readonly (keyof BrokerOptions)[];
 
 /**
@@ -47,14 +49,23 @@ const OPTION_NAMES = [
 export async function createBroker(options: BrokerOptions = {}): Promise<Broker> {
   const { store, hooks } = options;
   const settings = settingsOf(options);
+  const permissions = await permissionsOf(settings);
   const broker = new Broker({
     settings,
+    permissions,
     store: typeof store === "object" ? store : await makeStore(settings.store, settings.data),
     world: new NodeWorld(),
     hooks,
   });
   await broker.start();
   return broker;
+}
+
+/** Opens what says who may use which topics; its code is only loaded when there is such a thing. @throws ConfigError */
+export async function permissionsOf({ permissions }: Settings): Promise<PermissionChain | undefined> {
+  if (permissions === undefined) return undefined;
+  const { openPermissions } = await import("./permissions/open.ts");
+  return openPermissions(permissions);
 }
 
 /** Makes settings of a program's options. @throws ConfigError */

@@ -10,5 +10,15 @@ export { Broker, type AttachOptions, type BrokerEvents } from "./broker.ts";
 export { createBroker, type BrokerOptions } from "./create-broker.ts";
 export { ConfigError, ListenError, type ConfigProblem } from "./errors.ts";
 export type { GeneralOptions, ListenerLimits, ListenerOptions } from "./config/options.ts";
+export type {
+  ClaimsPermissionOptions,
+  PermissionAction,
+  PermissionAnswer,
+  PermissionCheck,
+  PermissionOptions,
+  PermissionRequest,
+  RuleOptions,
+  WhoOptions,
+} from "./permissions/options.ts";
 export type { ServerOptions } from "./config/settings.ts";
 export type { Listener } from "./transports/transport.ts";

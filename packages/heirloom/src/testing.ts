@@ -5,7 +5,9 @@ import { UsageError } from "@heirloom/codec";
 import { MemoryStore, type Hooks, type Limits, type Store } from "@heirloom/core";
 import { Broker, type AttachOptions } from "./broker.ts";
 import { parseDuration } from "./config/units.ts";
-import { settingsOf } from "./create-broker.ts";
+import { permissionsOf, settingsOf } from "./create-broker.ts";
+import type { PermissionChain } from "./permissions/chain.ts";
+import type { PermissionOptions } from "./permissions/options.ts";
 import { BusyStore } from "./testing/busy-store.ts";
 import { duplexPair } from "./testing/duplex-pair.ts";
 import { VirtualWorld } from "./testing/virtual-world.ts";
@@ -14,6 +16,8 @@ export interface TestBrokerOptions {
   readonly limits?: Partial<Limits>;
   readonly hooks?: Hooks;
   readonly allowAnonymous?: boolean;
+  /** As for `createBroker`; only for {@link createTestBroker}. */
+  readonly permissions?: readonly PermissionOptions[];
   /** Default: a new `MemoryStore`. Given to a second broker after the first was stopped, it shows a restart. */
   readonly store?: Store;
   /** What the broker's clock shows first, in milliseconds since 1970-01-01 UTC. Default: 2030-01-01. */
@@ -32,7 +36,7 @@ export class TestBroker extends Broker {
   /** Goes up with everything that moves on a stream of {@link TestBroker.connect}. */
   #moves = 0;
 
-  constructor(options: TestBrokerOptions = {}) {
+  constructor(options: TestBrokerOptions = {}, permissions?: PermissionChain) {
     const { limits = {}, hooks, allowAnonymous = true } = options;
     const world = new VirtualWorld(options.startMs ?? DEFAULT_START_MS);
     const store = new BusyStore(options.store ?? new MemoryStore());
@@ -42,7 +46,7 @@ export class TestBroker extends Broker {
       listeners: [],
       ...(hooks === undefined ? {} : { hooks }),
     });
-    super({ settings, store, world, hooks });
+    super({ settings, store, world, hooks, permissions });
     this.#world = world;
     this.#store = store;
   }
@@ -98,7 +102,11 @@ export class TestBroker extends Broker {
 
 /** Starts a broker for tests. It has no timers of its own: a test that forgets it does not hang. */
 export async function createTestBroker(options: TestBrokerOptions = {}): Promise<TestBroker> {
-  const broker = new TestBroker(options);
+  const settings = settingsOf({
+    listeners: [],
+    ...(options.permissions === undefined ? {} : { permissions: options.permissions }),
+  });
+  const broker = new TestBroker(options, await permissionsOf(settings));
   await broker.start();
   return broker;
 }

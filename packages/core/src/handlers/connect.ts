@@ -16,7 +16,7 @@ import {
 import { OutgoingAliases, IncomingAliases } from "../qos/topic-alias.ts";
 import { LOCAL_CLIENT_IDS } from "../local-client.ts";
 import { LastingSession } from "../sessions/lasting-session.ts";
-import { checkSubscriptions } from "../subscription-check.ts";
+import { askAboutSubscriptions, checkSubscriptions } from "../subscription-check.ts";
 import { checkTopicName, isReservedTopicName } from "../topics/index.ts";
 import { willOf } from "../wills.ts";
 
@@ -228,7 +228,7 @@ async function step(
   connection.authExchange = undefined;
   const { pendingConnect } = connection;
   if (pendingConnect === undefined) {
-    authenticatedAgain(connection, answer);
+    authenticatedAgain(parts, connection, answer);
     return;
   }
   connection.pendingConnect = undefined;
@@ -239,6 +239,7 @@ async function step(
 
 /** Re-authentication succeeded. It may say more of the client, but not that it is another. */
 function authenticatedAgain(
+  parts: Parts,
   connection: Connection,
   answer: AuthStep & { readonly outcome: "success" },
 ): void {
@@ -249,8 +250,14 @@ function authenticatedAgain(
     connection.fail(ReasonCode.NOT_AUTHORIZED, "re-authentication as another account");
     return;
   }
+  const unjudged = parts.context.rules?.identityFault(renewed);
+  if (unjudged !== undefined) {
+    connection.fail(ReasonCode.NOT_AUTHORIZED, unjudged);
+    return;
+  }
   connection.client = renewed;
   connection.access?.renew(renewed);
+  checkSubscriptions(parts, connection);
   connection.setValidity(answer.validForMs);
   sendAuth(connection, ReasonCode.SUCCESS, answer);
 }
@@ -282,18 +289,42 @@ function admit(
   properties: ConnackProperties = {},
 ): Promise<void> | void {
   const { rules } = parts.context;
+  const unjudged = rules?.identityFault(client);
+  if (unjudged !== undefined) {
+    connection.refuse(ReasonCode.NOT_AUTHORIZED, unjudged);
+    return;
+  }
   connection.access = rules === undefined ? undefined : new ClientAccess(rules, client);
   connection.setValidity(validForMs);
   const { will } = connect;
   const answer = will && connection.access?.publish(will.topicName, will.qos, will.retain);
-  const finish = (refusal: Refusal | undefined): void => {
+  const finish = (refusal: Refusal | undefined): Promise<void> | void => {
     if (connection.state !== "connecting") return;
     const fault = refusal === undefined ? sessionFault(parts, client) : willRefused(parts, refusal);
-    if (fault === undefined) accept(parts, connection, connect, client, properties);
-    else connection.refuse(fault.reasonCode, fault.reason);
+    if (fault !== undefined) {
+      connection.refuse(fault.reasonCode, fault.reason);
+      return;
+    }
+    const session = connect.cleanStart ? undefined : parts.sessions.get(client.clientId);
+    const asked = session && connection.access && askAboutSubscriptions(session, connection.access);
+    if (asked === undefined) accept(parts, connection, connect, client, properties);
+    else return asked.then(() => acceptLate(parts, connection, connect, client, properties));
   };
-  if (answer instanceof Promise) return answer.then(finish);
-  finish(answer);
+  return answer instanceof Promise ? answer.then(finish) : finish(answer);
+}
+
+/** The answers took a while: in the meantime others may have come. */
+function acceptLate(
+  parts: Parts,
+  connection: Connection,
+  connect: Connect,
+  client: ClientInfo,
+  properties: ConnackProperties,
+): void {
+  if (connection.state !== "connecting") return;
+  const fault = sessionFault(parts, client);
+  if (fault === undefined) accept(parts, connection, connect, client, properties);
+  else connection.refuse(fault.reasonCode, fault.reason);
 }
 
 function willRefused(parts: Parts, { reasonCode, reasonString }: Refusal): Fault {

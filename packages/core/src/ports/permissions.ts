@@ -26,11 +26,20 @@ export interface Access {
    * through a shared subscription. It has to answer at once; answers are kept for a while, until the rules change.
    */
   receive(topicName: string): boolean;
+
+  /** The client is gone, or its access was asked for anew: nothing is asked here any more. */
+  close?(): void;
 }
 
 /** The rules. */
 export interface Permissions {
   accessOf(client: ClientInfo): Access;
+
+  /**
+   * What keeps a client from being judged by the rules, such as a name that would be read as part of a topic filter: it
+   * is refused at CONNECT with 0x87 and this reason. `undefined` = nothing.
+   */
+  identityFault?(client: ClientInfo): string | undefined;
 
   /**
    * The broker runs. `changed` is to be called when answers may have become others: each client's access is then asked

@@ -3,6 +3,7 @@
 import { existsSync, readFileSync, writeSync } from "node:fs";
 import { Broker } from "../broker.ts";
 import type { Settings } from "../config/settings.ts";
+import { permissionsOf } from "../create-broker.ts";
 import { messageOf } from "../errors.ts";
 import { NodeWorld } from "../runtime.ts";
 import { makeStore } from "../stores.ts";
@@ -43,8 +44,9 @@ async function runAction(args: Arguments): Promise<void> {
 
 async function serve(settings: Settings): Promise<void> {
   const first = settings.store === "memory" || !existsSync(settings.data);
+  const permissions = await permissionsOf(settings);
   const store = await makeStore(settings.store, settings.data);
-  const broker = new Broker({ settings, store, world: new NodeWorld(), hooks: undefined });
+  const broker = new Broker({ settings, store, world: new NodeWorld(), hooks: undefined, permissions });
   // Nothing of what is under way may still be acknowledged: the process ends in this very call.
   broker.on("storeFailed", ({ error }) => fail(error));
   logTo(complain, broker);

@@ -2,13 +2,15 @@
 
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { isMap, isNode, isScalar, LineCounter, parseDocument, type Document } from "yaml";
 import { ConfigError, messageOf } from "../errors.ts";
 import { namesOf, readFields, reportUnknown } from "./fields.ts";
 import { seen, throwFindings, type Finding, type OptionPath } from "./findings.ts";
 import { GENERAL_OPTIONS, LIMIT_OPTIONS, LISTENER_LIMIT_OPTIONS, LISTENER_OPTIONS } from "./options.ts";
 import type { ListenerOptions } from "./options.ts";
+import type { PermissionOptions } from "../permissions/options.ts";
+import { isPermissions } from "../permissions/settings.ts";
 import type { ServerOptions } from "./settings.ts";
+import { plainOf, readYaml } from "./yaml.ts";
 
 /** A file that was read. */
 export interface ConfigFile {
@@ -26,34 +28,34 @@ export async function readConfigFile(file: string): Promise<ConfigFile> {
     throw new ConfigError([{ option: "", message: `cannot be read: ${messageOf(error)}` }], file);
   }
   const { options, locate } = parseConfig(source, file);
-  if (options.data === undefined) return { options, locate };
-  return { options: { ...options, data: resolve(dirname(file), options.data) }, locate };
+  return { options: besideFile(options, dirname(file)), locate };
+}
+
+/** Relative paths begin at the directory of the file. */
+function besideFile(options: ServerOptions, directory: string): ServerOptions {
+  const { data, permissions } = options;
+  return {
+    ...options,
+    ...(data === undefined ? {} : { data: resolve(directory, data) }),
+    ...(permissions === undefined
+      ? {}
+      : { permissions: permissions.map((source) => withPath(source, directory)) }),
+  };
+}
+
+function withPath(source: PermissionOptions, directory: string): PermissionOptions {
+  if ("aclFile" in source) return { aclFile: resolve(directory, source.aclFile) };
+  if ("rulesFile" in source) return { rulesFile: resolve(directory, source.rulesFile) };
+  return source;
 }
 
 /** Reads the text of a configuration file. `file` is its name in messages. */
 export function parseConfig(source: string, file: string): ConfigFile {
-  const lines = new LineCounter();
-  const document = parseDocument(source, { lineCounter: lines, prettyErrors: false });
-  const broken = document.errors[0];
-  if (broken !== undefined) {
-    const line = lines.linePos(broken.pos[0]).line;
-    throw new ConfigError([{ option: "", message: `is not YAML: ${broken.message}`, line }], file);
-  }
-  const locate = (path: OptionPath): number | undefined => lineOf(document, lines, path);
+  const { root, locate } = readYaml(source, file);
   const findings: Finding[] = [];
-  const options = readRoot(valuesOf(document, file), findings);
+  const options = readRoot(root, findings);
   throwFindings(findings, file, locate);
   return { options, locate };
-}
-
-/** Maps, lists and plain values: as maps, names such as `__proto__` are names like all others. */
-function valuesOf(document: Document.Parsed, file: string): unknown {
-  try {
-    return document.toJS({ mapAsMap: true });
-  } catch (error) {
-    // An alias without its anchor, or aliases that multiply without end.
-    throw new ConfigError([{ option: "", message: `is not YAML: ${messageOf(error)}` }], file);
-  }
 }
 
 function readRoot(root: unknown, findings: Finding[]): ServerOptions {
@@ -63,12 +65,14 @@ function readRoot(root: unknown, findings: Finding[]): ServerOptions {
     findings.push({ path: [], message: `seen ${seen(root)}, expected options such as "store: leveldb"` });
     return {};
   }
-  const known = [...namesOf(GENERAL_OPTIONS), ...namesOf(LIMIT_OPTIONS), "listeners"];
+  const known = [...namesOf(GENERAL_OPTIONS), ...namesOf(LIMIT_OPTIONS), "listeners", "permissions"];
   reportUnknown(root, known, [], findings);
   const listeners = root.has("listeners") ? readListeners(root.get("listeners"), findings) : undefined;
+  const permissions = root.has("permissions") ? plainOf(root.get("permissions")) : undefined;
   return {
     ...readFields(root, GENERAL_OPTIONS, [], findings),
     ...(listeners === undefined ? {} : { listeners }),
+    ...(permissions !== undefined && isPermissions(permissions, findings) ? { permissions } : {}),
     limits: readFields(root, LIMIT_OPTIONS, [], findings),
   };
 }
@@ -88,24 +92,4 @@ function readListeners(value: unknown, findings: Finding[]): ListenerOptions[] {
     findings.push({ path, message: `seen ${seen(item)}, expected options such as "port: 1883"` });
     return {};
   });
-}
-
-function lineOf(document: Document.Parsed, lines: LineCounter, path: OptionPath): number | undefined {
-  for (let length = path.length; length > 0; length--) {
-    const offset = offsetOf(document, path.slice(0, length));
-    if (offset !== undefined) return lines.linePos(offset).line;
-  }
-  return undefined;
-}
-
-/** Where an option's name stands, or an item of a list. */
-function offsetOf(document: Document.Parsed, path: OptionPath): number | undefined {
-  const last = path[path.length - 1];
-  const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);
-  if (isMap(parent)) {
-    const pair = parent.items.find(({ key }) => isScalar(key) && String(key.value) === last);
-    return isNode(pair?.key) ? pair.key.range?.[0] : undefined;
-  }
-  const node = document.getIn(path, true);
-  return isNode(node) ? node.range?.[0] : undefined;
 }

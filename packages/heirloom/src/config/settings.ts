@@ -13,11 +13,15 @@ import {
   type ListenerLimits,
   type ListenerOptions,
 } from "./options.ts";
+import type { PermissionOptions } from "../permissions/options.ts";
+import { readPermissions, type PermissionSettings } from "../permissions/settings.ts";
 
 /** All options, as a program or a file gives them. What is absent has its default. */
 export interface ServerOptions extends GeneralOptions {
   readonly listeners?: readonly ListenerOptions[];
   readonly limits?: Partial<Limits>;
+  /** Who may use which topics: the first source that says something decides. Default: everybody all topics. */
+  readonly permissions?: readonly PermissionOptions[];
 }
 
 /** One listener with nothing left open. */
@@ -42,6 +46,8 @@ export interface Settings {
   readonly data: string;
   readonly allowAnonymous: boolean;
   readonly limits: Limits;
+  /** Absent = everything is allowed. */
+  readonly permissions: readonly PermissionSettings[] | undefined;
 }
 
 /**
@@ -62,6 +68,8 @@ export function resolveSettings(options: ServerOptions, identifies: boolean, fin
     data: options.data ?? DEFAULT_DATA_DIRECTORY,
     allowAnonymous,
     limits,
+    permissions:
+      options.permissions === undefined ? undefined : readPermissions(options.permissions, findings),
   };
   checkIdentity(options, settings, identifies, findings);
   checkNames(settings.listeners, findings);
