@@ -56,6 +56,7 @@ export class SimClient implements ClientEnd {
     this.#world = world;
     this.ackDelayMs = plan.ackDelayMs;
     this.#model = world.model.client(plan.clientId, plan.version);
+    this.#model.maximumPacketSize = plan.maximumPacketSize ?? Infinity;
     this.#reader = this.#newReader();
     this.outbox = new Outbox(
       { publish: (publish, message) => this.#publish(publish, message), send: (packet) => this.send(packet) },
@@ -104,6 +105,7 @@ export class SimClient implements ClientEnd {
 
   #connectPacket(cleanStart: boolean): Packet & { type: typeof PacketType.CONNECT; will?: Will } {
     const { clientId, version, expiryInterval, receiveMaximum, keepAlive, topicAliasMaximum } = this.plan;
+    const { maximumPacketSize } = this.plan;
     return {
       type: PacketType.CONNECT,
       protocolVersion: version,
@@ -115,6 +117,7 @@ export class SimClient implements ClientEnd {
           ? {
               ...(expiryInterval === 0 ? {} : { sessionExpiryInterval: expiryInterval }),
               ...(receiveMaximum === NOT_SAID ? {} : { receiveMaximum }),
+              ...(maximumPacketSize === undefined ? {} : { maximumPacketSize }),
               ...(topicAliasMaximum === 0 ? {} : { topicAliasMaximum }),
             }
           : {},
@@ -198,7 +201,8 @@ export class SimClient implements ClientEnd {
     const isSilent = keepAlive > 0 && schedule.nowMs >= link.lastReceivedMs + keepAlive * 1_500;
     // 3.x has no way to say that there is no room.
     const isRefused = version < 5 && schedule.nowMs <= model.stalledMs + 2_000;
-    if (!isSilent && !isRefused)
+    const isBehind = this.plan.expiryInterval === 0 && model.limits.cleanQueueMessages !== undefined;
+    if (!isSilent && !isRefused && !isBehind)
       model.report.broken("closed", `${clientId} was disconnected without a reason`);
     link.cause();
   }
@@ -213,6 +217,7 @@ export class SimClient implements ClientEnd {
       ...message,
       expiryInterval,
       publisher: this.plan.clientId,
+      size,
       isWill: false,
     });
     this.outbox.add(made, size);
@@ -294,6 +299,7 @@ export class SimClient implements ClientEnd {
     const { trace } = this.#world;
     if (this.state === "offline") return;
     if (trace.isKept) trace.say(this.plan.clientId, `   <- ${packetText(packet)}`);
+    this.#checkSize(packet);
     this.#model.received(packet);
     switch (packet.type) {
       case PacketType.CONNACK:
@@ -322,6 +328,18 @@ export class SimClient implements ClientEnd {
         return this.outbox.pump();
       default:
     }
+  }
+
+  /** 5.0 [MQTT-3.1.2-24]: the broker sends nothing larger than the client takes. */
+  #checkSize(packet: Packet): void {
+    const { clientId, version, maximumPacketSize } = this.plan;
+    if (maximumPacketSize === undefined) return;
+    const { length } = encodePacket(packet, version);
+    if (length > maximumPacketSize)
+      this.#world.model.report.broken(
+        "too-large",
+        `${length} bytes to ${clientId}, the most is ${maximumPacketSize}`,
+      );
   }
 
   #received({ qos, packetId }: Publish): void {

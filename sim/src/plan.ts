@@ -17,6 +17,8 @@ export interface ClientPlan {
   readonly topicAliasMaximum: number;
   /** Packet identifiers that it uses: 1 to this. A small number brings their reuse soon. */
   readonly packetIds: number;
+  /** Bytes of a packet that it takes at most; `undefined` = any. */
+  readonly maximumPacketSize?: number | undefined;
   /** It waits up to this long before it acknowledges. */
   readonly ackDelayMs: number;
   /** Whether it refuses some deliveries with an error code. */
@@ -93,6 +95,8 @@ export interface Step {
 export interface Plan {
   readonly seed: number;
   readonly limits: Partial<Limits>;
+  /** Whether a crash brings the broker's packet identifiers near the last one, as after 65,000 deliveries. */
+  readonly isNearLastPacketId?: boolean;
   readonly clients: readonly ClientPlan[];
   readonly steps: readonly Step[];
 }
@@ -109,6 +113,8 @@ const ILLEGAL: readonly (readonly number[])[] = [
   [0xff, 0xff],
 ];
 
+/** Bytes of the largest packet that a client may send, where that is limited. */
+const LARGEST_PACKET = 100_000;
 /** How the wall clock jumps. */
 const JUMPS_MS = [-4_000_000, -400_000, -30_000, -900, 900, 30_000, 4_000_000];
 
@@ -118,11 +124,19 @@ export function makePlan(seed: number, stepCount: number): Plan {
   const limits = makeLimits(random);
   // A full queue can only be told to clients of 5.0; others are disconnected, over and over.
   const versions = limits.queuePolicy === "refuse" ? ([5] as const) : ([5, 5, 5, 4, 4, 3] as const);
-  const clients = Array.from({ length: random.between(2, 7) }, (_, index) =>
+  const count = random.between(2, 7);
+  const clients = Array.from({ length: limits.queuePolicy === "hold" ? count & ~1 : count }, (_, index) =>
     makeClient(random, index, random.pick(versions)),
   );
-  const drawer = new StepDrawer(random, clients);
-  return { seed, limits, clients, steps: Array.from({ length: stepCount }, () => drawer.draw()) };
+  const isNearLastPacketId = random.chance(0.2);
+  const drawer = new StepDrawer(random, clients, limits.queuePolicy === "hold");
+  return {
+    seed,
+    limits,
+    isNearLastPacketId,
+    clients,
+    steps: Array.from({ length: stepCount }, () => drawer.draw()),
+  };
 }
 
 function makeClient(random: Random, index: number, version: ProtocolVersion): ClientPlan {
@@ -135,6 +149,7 @@ function makeClient(random: Random, index: number, version: ProtocolVersion): Cl
     keepAlive: random.pick([0, 0, 0, 60, 600]),
     topicAliasMaximum: version === 5 ? random.pick([0, 0, 2]) : 0,
     packetIds: random.pick([65_535, 3, 10]),
+    maximumPacketSize: version === 5 && random.chance(0.15) ? 100 : undefined,
     ackDelayMs: random.pick([0, 0, 5, 100, 5_000]),
     refuses: version === 5 && random.chance(0.1),
   };
@@ -145,13 +160,18 @@ function makeLimits(random: Random): Partial<Limits> {
     sendMaximum: random.pick([1_024, 1_024, 1, 3, 10]),
     receiveMaximum: random.pick([65_535, 65_535, 1, 4]),
     logCacheBytes: random.pick([67_108_864, 0, 2_000]),
-    ...(random.chance(0.1)
-      ? {
-          queueMessages: random.pick([5, 20]),
-          queuePolicy: random.pick(["discard-oldest", "refuse"] as const),
-        }
-      : {}),
+    ...(random.chance(0.2) ? queueLimits(random) : {}),
+    ...(random.chance(0.1) ? { cleanQueueMessages: 20 } : {}),
+    // A packet of a client may be as large as 100,000 bytes, so that the bound of a connection's output means something.
+    ...(random.chance(0.2) ? { outputBytes: 4_000, maximumPacketSize: LARGEST_PACKET } : {}),
   };
+}
+
+function queueLimits(random: Random): Partial<Limits> {
+  const queuePolicy = random.pick(["discard-oldest", "refuse", "hold"] as const);
+  return random.chance(0.7)
+    ? { queuePolicy, queueMessages: random.pick([5, 20]) }
+    : { queuePolicy, queueBytes: random.pick([400, 2_000]) };
 }
 
 type Draw = () => What;
@@ -163,10 +183,13 @@ class StepDrawer {
   readonly #choices: { readonly weight: number; readonly draw: Draw }[];
   readonly #total: number;
   readonly #gapMs: number;
+  readonly #isHolding: boolean;
   readonly #isShared: boolean;
   readonly #isExpiring: boolean;
 
-  constructor(random: Random, clients: readonly ClientPlan[]) {
+  /** `isHolding`: a publisher may have to wait for room, so nobody both publishes and subscribes and waits for itself. */
+  constructor(random: Random, clients: readonly ClientPlan[], isHolding: boolean) {
+    this.#isHolding = isHolding;
     this.#random = random;
     this.#clients = clients;
     this.#gapMs = random.pick([1, 5, 20, 200]);
@@ -244,6 +267,14 @@ class StepDrawer {
     return this.#random.below(this.#clients.length);
   }
 
+  #publisher(): number {
+    return this.#isHolding ? this.#client() & ~1 : this.#client();
+  }
+
+  #subscriber(): number {
+    return this.#isHolding ? this.#client() | 1 : this.#client();
+  }
+
   #connect(): What {
     const random = this.#random;
     return {
@@ -284,7 +315,7 @@ class StepDrawer {
     const retain = random.chance(0.15);
     return {
       kind: "publish",
-      client: this.#client(),
+      client: this.#publisher(),
       count: random.chance(0.05) ? random.between(2, 30) : 1,
       message: {
         topicName: random.pick(TOPICS),
@@ -292,7 +323,7 @@ class StepDrawer {
         retain,
         isEmpty: retain && random.chance(0.3),
         expiryInterval: this.#isExpiring && random.chance(0.4) ? random.pick([1, 20, 100_000]) : -1,
-        size: random.chance(0.01) ? random.between(2_000, 70_000) : 0,
+        size: random.chance(0.01) ? random.between(2_000, 70_000) : random.chance(0.05) ? 150 : 0,
       },
     };
   }
@@ -300,7 +331,12 @@ class StepDrawer {
   #subscribe(): What {
     const random = this.#random;
     const filters = Array.from({ length: random.pick([1, 1, 1, 2]) }, () => this.#filter());
-    return { kind: "subscribe", client: this.#client(), filters, identifier: random.pick([0, 0, 7, 300]) };
+    return {
+      kind: "subscribe",
+      client: this.#subscriber(),
+      filters,
+      identifier: random.pick([0, 0, 7, 300]),
+    };
   }
 
   #filter(): FilterPlan {

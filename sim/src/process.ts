@@ -15,6 +15,8 @@ export interface ProcessListener {
   ended(durableSinceMs: number): void;
   /** It is up again; its wall clock was `aheadMs` ahead of true time when it started, at `sinceMs`. */
   started(sinceMs: number, aheadMs: number): void;
+  /** A turn of the broker is over. */
+  turned(broker: Broker): void;
   threw(error: unknown): void;
 }
 
@@ -93,7 +95,13 @@ export class BrokerProcess {
     });
     this.#life = life;
     this.broker = broker;
-    world.drive(broker);
+    world.drive({
+      wake: () => broker.wake(),
+      endTurn: () => {
+        broker.endTurn();
+        if (!life.isDead) this.#listener.turned(broker);
+      },
+    });
     this.#trace.say("process", "starts");
     this.#keepGoing(life);
     broker.open().then(

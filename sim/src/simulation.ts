@@ -5,6 +5,7 @@ import { judgeBalance } from "./balance.ts";
 import { SimClient } from "./client.ts";
 import { Disk } from "./disk.ts";
 import { Ending } from "./ending.ts";
+import { judgeMemory, judgeQueues } from "./memory.ts";
 import { Model } from "./model/model.ts";
 import { Report, type Violation } from "./model/report.ts";
 import type { Plan, Step, What } from "./plan.ts";
@@ -51,13 +52,15 @@ export class Simulation {
     this.#plan = plan;
     this.trace = new Trace(now, isTranscriptKept);
     this.report = new Report(now, (line) => this.trace.say("model", line));
-    this.model = new Model(now, this.report, plan.limits.queueMessages !== undefined);
+    this.model = new Model(now, this.report, plan.limits);
     this.disk = new Disk(this.schedule, random.fork(), this.trace, (text) =>
       this.report.broken("store", text),
     );
+    this.disk.isNearLastPacketId = plan.isNearLastPacketId === true;
     const limits = { ...DEFAULT_LIMITS, ...plan.limits };
     this.process = new BrokerProcess(this.schedule, random.fork(), this.trace, this.disk, limits, {
       ended: (durableSinceMs) => this.model.processEnded(durableSinceMs),
+      turned: (broker) => judgeMemory(broker, plan.clients.length, this.disk.uncertainBytes, this.report),
       started: (sinceMs, aheadMs) => this.model.processStarted(sinceMs, aheadMs),
       threw: (error) =>
         this.report.broken("threw", error instanceof Error ? (error.stack ?? error.message) : String(error)),
@@ -72,7 +75,11 @@ export class Simulation {
       await this.advance(step.afterMs);
       this.#do(step);
       await settle();
-      if (this.process.broker !== undefined) judgeBalance(this.process.broker, this.report);
+      const { broker } = this.process;
+      if (broker !== undefined) {
+        judgeBalance(broker, this.report);
+        judgeQueues(broker, this.report);
+      }
       if (this.report.violations.length > 0) break;
     }
     if (this.report.violations.length === 0) await new Ending(this).run();

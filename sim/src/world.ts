@@ -1,10 +1,16 @@
 // The broker's world, simulated: virtual time, seeded randomness, turns that come when the schedule says. Like Node's it reads
 // the wall clock once, at its start: a jump of the wall clock shows only to the next process.
 
-import type { Broker, World } from "@heirloom/core";
+import type { World } from "@heirloom/core";
 import type { Life } from "./life.ts";
 import type { Random } from "./random.ts";
 import type { Event, Schedule } from "./schedule.ts";
+
+/** What the world calls: the broker. */
+export interface Driven {
+  endTurn(): void;
+  wake(): void;
+}
 
 export class SimWorld implements World {
   readonly #schedule: Schedule;
@@ -12,7 +18,7 @@ export class SimWorld implements World {
   readonly #life: Life;
   /** By how much the wall clock was ahead of true time when the process started. */
   readonly #aheadMs: number;
-  #broker: Broker | undefined;
+  #broker: Driven | undefined;
   #isTurnRequested = false;
   #wake: Event | undefined;
 
@@ -23,7 +29,7 @@ export class SimWorld implements World {
     this.#life = life;
   }
 
-  drive(broker: Broker): void {
+  drive(broker: Driven): void {
     this.#broker = broker;
   }
 

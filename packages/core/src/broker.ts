@@ -268,6 +268,7 @@ export class Broker implements ConnectionHost {
     encoder.endTurn();
     turn.end();
     this.counters.batches = turn.batches;
+    this.counters.deadlines = deadlines.size;
     turn.wakeAt(Math.min(deadlines.nextMs ?? Infinity, turn.wakeAtMs));
   }
 

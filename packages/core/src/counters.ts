@@ -63,6 +63,8 @@ export class Counters {
   logCacheBytes = 0;
   /** Gauge: bytes that wait for sockets, or for the disk before that. */
   outputBytes = 0;
+  /** Gauge: keep alives, expiries and delayed wills that wait for their time. */
+  deadlines = 0;
   /** Gauge: bytes of packets that have begun and not ended. */
   inputBytes = 0;
 }

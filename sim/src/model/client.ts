@@ -34,6 +34,8 @@ export interface World extends Surroundings {
 }
 
 const NEVER = 0xffff_ffff;
+/** What a PUBLISH takes beside its payload at most, in this simulation. */
+const PACKET_BYTES = 60;
 const TIME_SLACK_MS = 1_000;
 /** The broker reads its clock once a turn; what it does counts from the turn's beginning. */
 const TURN_MS = 20;
@@ -60,6 +62,8 @@ export class ClientModel {
   readonly clientId: string;
   readonly version: 3 | 4 | 5;
   session: SessionModel | undefined;
+  /** Bytes of a packet that it takes at most. */
+  maximumPacketSize: number = Infinity;
   connection: ConnectionModel | undefined;
   /** All that it had, for the rules at the end. */
   readonly sessions: SessionModel[] = [];
@@ -130,6 +134,7 @@ export class ClientModel {
 
   #begin(expiryInterval: number): SessionModel {
     const session = new SessionModel(this.clientId, expiryInterval, this.#world);
+    session.largestPayload = this.maximumPacketSize - PACKET_BYTES;
     this.sessions.push(session);
     return session;
   }

@@ -14,6 +14,8 @@ export interface MessageInit {
   readonly isEmpty: boolean;
   /** Seconds, -1 = none. */
   readonly expiryInterval: number;
+  /** Bytes of its payload, about. */
+  readonly size: number;
   readonly isWill: boolean;
 }
 
@@ -25,6 +27,7 @@ export class MessageModel implements MessageInit {
   readonly retain: boolean;
   readonly isEmpty: boolean;
   readonly expiryInterval: number;
+  readonly size: number;
   readonly isWill: boolean;
   /** How often it went out. */
   transmissions = 0;
@@ -49,6 +52,7 @@ export class MessageModel implements MessageInit {
     this.retain = init.retain;
     this.isEmpty = init.isEmpty;
     this.expiryInterval = init.expiryInterval;
+    this.size = init.size;
     this.isWill = init.isWill;
   }
 

@@ -2,6 +2,7 @@
 // Written apart from the broker's code: it sees only packets, connections and the ends of the process.
 
 import type { Connect, QoS } from "@heirloom/codec";
+import type { Limits } from "@heirloom/core";
 import type { Link } from "../network.ts";
 import { ClientModel, type ConnectionModel } from "./client.ts";
 import { ClockModel } from "./clock.ts";
@@ -38,6 +39,7 @@ export class Model implements Surroundings {
   readonly retained: RetainedModel = new RetainedModel();
   readonly clients: Map<string, ClientModel> = new Map();
   readonly clock: ClockModel = new ClockModel();
+  readonly limits: Partial<Limits>;
   readonly isQueueLimited: boolean;
   stalledMs: number = -Infinity;
   readonly #now: () => number;
@@ -46,10 +48,12 @@ export class Model implements Surroundings {
   readonly #wills: WillModel[] = [];
   #lastId = 0;
 
-  constructor(now: () => number, report: Report, isQueueLimited: boolean) {
+  constructor(now: () => number, report: Report, limits: Partial<Limits>) {
     this.#now = now;
     this.report = report;
-    this.isQueueLimited = isQueueLimited;
+    const { queueMessages, queueBytes, queuePolicy = "discard-oldest" } = limits;
+    this.limits = limits;
+    this.isQueueLimited = queuePolicy === "discard-oldest" && (queueMessages ?? queueBytes) !== undefined;
   }
 
   get nowMs(): number {
@@ -151,6 +155,7 @@ export class Model implements Surroundings {
       retain,
       isEmpty: false,
       expiryInterval: -1,
+      size: 0,
       isWill: true,
     });
     // It may be published from now on, once.
@@ -224,7 +229,7 @@ export class Model implements Surroundings {
         // A full disk refuses wills like any message.
         this.stalledMs < fromMs &&
         // By the policy "refuse" a full queue refuses wills too.
-        !this.isQueueLimited &&
+        this.limits.queuePolicy !== "refuse" &&
         this.#isDurable(connection, fromMs, untilMs);
       message.firstSentMs = fromMs;
       if (mustBe) message.acceptedMs = untilMs + SLACK_MS;

@@ -22,6 +22,7 @@ export type Rule =
   | "balance"
   | "left-over"
   | "memory"
+  | "too-large"
   | "store"
   | "threw";
 

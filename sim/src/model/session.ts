@@ -44,6 +44,8 @@ export class SessionModel {
   isDoubtful = false;
   /** Whether that was so at any time. */
   wasDoubtful = false;
+  /** Bytes of a payload that certainly fits into its client's Maximum Packet Size. */
+  largestPayload: number = Infinity;
   /** Whether its client reads so slowly that times say nothing. */
   isSlow = false;
   readonly #surroundings: Surroundings;
@@ -206,7 +208,7 @@ export class SessionModel {
   /** Whether the session has to have got the message by now, if it was online all the time since. */
   mustHave(message: MessageModel): boolean {
     if (message.qos === 0 || message.isEmpty || message.acceptedMs === undefined) return false;
-    if (message.expiresFromMs <= this.#surroundings.nowMs) return false;
+    if (message.size > this.largestPayload || message.expiresFromMs <= this.#surroundings.nowMs) return false;
     return this.subscriptions
       .certainFor(message)
       .some(

@@ -28,7 +28,10 @@ export function judgeShared(
       if (message.qos === 0 || message.isEmpty) continue;
       if (!hasEnded) judgeOnce(report, members, message);
       // What a member had at QoS 2 ends with its session, 5.0 [MQTT-4.8.2-5].
-      if (!hasQoS0 && (message.qos === 1 || !hasEnded)) judgeLost(report, members, message, nowMs);
+      // Too large for the member that was to get it: dropped, and counted.
+      const isTooLarge = members.some(({ session }) => message.size > session.largestPayload);
+      if (!hasQoS0 && !isTooLarge && (message.qos === 1 || !hasEnded))
+        judgeLost(report, members, message, nowMs);
     }
   }
 }
