@@ -6,7 +6,7 @@ import { batchOf, block } from "./support.ts";
 
 const directory = process.argv[2];
 if (directory === undefined) throw new Error("no directory seen, expected one as the first argument");
-const store = new LevelStore({ directory });
+const store = new LevelStore({ directory, journalBytes: Number(process.argv[3]) });
 await store.open();
 for (let number = 0; ; number++) {
   await store.commit(

@@ -15,9 +15,11 @@ import { keysOf, newDirectory, openStore } from "./support.ts";
 
 type Child = ChildProcessByStdio<null, Readable, null>;
 
-function startChild(directory: string): Child {
+function startChild(directory: string, journalBytes = 33_554_432): Child {
   const script = fileURLToPath(new URL("crash-child.js", import.meta.url));
-  return spawn(process.execPath, [script, directory], { stdio: ["ignore", "pipe", "inherit"] });
+  return spawn(process.execPath, [script, directory, String(journalBytes)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
 }
 
 /** Lets the child commit `count` times, kills it, and returns the number of the last commit that it spoke of. */
@@ -57,10 +59,19 @@ describe("LevelStore and processes", () => {
     await assert.rejects(new LevelStore({ directory }).open(), { code: "STORE_LOCKED" });
   });
 
-  for (const count of [1, 50, 400]) {
-    it(`has every commit that was resolved when the process is killed after ${count}`, async (t) => {
+  // A small journal is being applied to the database when the process is killed, most of the time.
+  for (const [count, journalBytes] of [
+    [1, undefined],
+    [50, undefined],
+    [400, undefined],
+    [50, 65_536],
+    [217, 65_536],
+    [400, 65_536],
+  ] as const) {
+    const journal = journalBytes === undefined ? "" : ` with a journal of ${journalBytes} bytes`;
+    it(`has every commit that was resolved when the process is killed after ${count}${journal}`, async (t) => {
       const directory = await newDirectory(t);
-      const last = await killAfter(startChild(directory), count);
+      const last = await killAfter(startChild(directory, journalBytes), count);
       assert.ok(last >= count);
       const store = await openStore(t, directory);
       assert.deepEqual(store.damage, []);

@@ -2,12 +2,12 @@
 
 import assert from "node:assert/strict";
 import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
 
 import { LevelStore } from "@heirloom/store-leveldb";
 
-import { batchOf, newDirectory, openStore, withDatabase } from "./support.ts";
+import { batchOf, newDirectory, openStore, recordsOf, withDatabase } from "./support.ts";
 
 describe("DataDirectory", () => {
   it(
@@ -33,6 +33,38 @@ describe("DataDirectory", () => {
     await withDatabase(directory, () => Promise.resolve());
     await openStore(t, directory);
     assert.ok((await readdir(directory)).includes("format"));
+  });
+
+  it("of version 1 is opened with all it has, and is of version 2 from then on", async (t) => {
+    const directory = await newDirectory(t);
+    const text = await readFile(new URL("../test/fixtures/format-1.json", import.meta.url), "utf8");
+    const files: unknown = JSON.parse(text);
+    assert.ok(typeof files === "object" && files !== null);
+    for (const [name, bytes] of Object.entries(files)) {
+      await mkdir(dirname(join(directory, name)), { recursive: true });
+      await writeFile(join(directory, name), Buffer.from(String(bytes), "base64"));
+    }
+    assert.equal(await readFile(join(directory, "format"), "latin1"), "heirloom-store-leveldb 1\n");
+    for (let round = 0; round < 2; round++) {
+      const store = await openStore(t, directory);
+      assert.equal(await readFile(join(directory, "format"), "latin1"), "heirloom-store-leveldb 2\n");
+      assert.deepEqual(await recordsOf(store, "session"), [
+        ["device-1", "state of device-1"],
+        ["device-2", "state of device-2"],
+      ]);
+      assert.deepEqual(await recordsOf(store, "retained"), [["room/temperature", "21"]]);
+      assert.deepEqual(await recordsOf(store, "delivery"), [["1", "in flight"]]);
+      assert.deepEqual(
+        (await store.readLog(1, 20, 10_000)).map(({ firstIndex, lastIndex }) => [firstIndex, lastIndex]),
+        [
+          [20, 29],
+          [30, 39],
+          [40, 49],
+        ],
+      );
+      assert.deepEqual(store.damage, []);
+      await store.close();
+    }
   });
 
   const refused: readonly [name: string, prepare: (directory: string) => Promise<void>, message: RegExp][] = [

@@ -10,6 +10,7 @@ import { describe, it } from "node:test";
 import type { TestContext } from "node:test";
 
 import { StoreError } from "@heirloom/core";
+import type { StoreBatch } from "@heirloom/core";
 import { LevelStore } from "@heirloom/store-leveldb";
 
 import { batchOf, block, keysOf } from "./support.ts";
@@ -44,17 +45,19 @@ async function fillDisk(disk: string, freeBytes: number): Promise<string> {
 
 const value = Buffer.alloc(10_000, 7);
 
+function numbered(number: number): StoreBatch {
+  return batchOf((batch) => {
+    batch.put("session", String(number).padStart(6, "0"), value);
+    batch.put("broker", "last", Buffer.from(String(number)));
+    batch.append(block(1, number, number, 10_000));
+  });
+}
+
 /** Commits numbered records and blocks from `next` on until the store is full; returns the first number that failed. */
 async function commitUntilFull(store: LevelStore, next: number): Promise<number> {
   for (let number = next; ; number++) {
     try {
-      await store.commit(
-        batchOf((batch) => {
-          batch.put("session", String(number).padStart(6, "0"), value);
-          batch.put("broker", "last", Buffer.from(String(number)));
-          batch.append(block(1, number, number, 10_000));
-        }),
-      );
+      await store.commit(numbered(number));
     } catch (error) {
       assert.ok(error instanceof StoreError);
       assert.equal(error.code, "STORE_FULL", error.message);
@@ -95,13 +98,7 @@ describe("LevelStore on a full disk", () => {
         await store.commit(batchOf((batch) => batch.put("group", `round-${freeBytes}`, value)));
         await checkContents(store, next);
         for (let more = 0; more < 20; more++, next++) {
-          await store.commit(
-            batchOf((batch) => {
-              batch.put("session", String(next).padStart(6, "0"), value);
-              batch.put("broker", "last", Buffer.from(String(next)));
-              batch.append(block(1, next, next, 10_000));
-            }),
-          );
+          await store.commit(numbered(next));
         }
         await checkContents(store, next);
       }
@@ -109,6 +106,39 @@ describe("LevelStore on a full disk", () => {
       await store.open();
       await checkContents(store, next);
       assert.equal((await keysOf(store, "group")).length, 3);
+    } finally {
+      await store.close();
+    }
+  });
+
+  it("goes on in the journal while the database finds no space, refuses when the journal is full, and recovers", async (t) => {
+    const disk = await mountDisk(t);
+    if (disk === undefined) return;
+    const directory = join(disk, "data");
+    const store = new LevelStore({ directory, journalBytes: 2 * 1024 * 1024 });
+    await store.open();
+    try {
+      let next = 0;
+      for (const freeBytes of [50_000, 4096]) {
+        // All files of the journal are in use once: it needs no more space from then on.
+        for (let more = 0; more < 250; more++, next++) await store.commit(numbered(next));
+        const ballast = await fillDisk(disk, freeBytes);
+        const full = await commitUntilFull(store, next);
+        assert.ok(full > next, "the journal took some");
+        next = full;
+        for (let again = 0; again < 3; again++) assert.equal(await commitUntilFull(store, next), next);
+        await checkContents(store, next);
+        await rm(ballast);
+        await store.commit(batchOf((batch) => batch.put("group", `round-${freeBytes}`, value)));
+        await checkContents(store, next);
+      }
+      const ballast = await fillDisk(disk, 4096);
+      next = await commitUntilFull(store, next);
+      await store.close();
+      await rm(ballast);
+      await store.open();
+      await checkContents(store, next);
+      assert.equal((await keysOf(store, "group")).length, 2);
     } finally {
       await store.close();
     }

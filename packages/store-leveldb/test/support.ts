@@ -6,8 +6,9 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 
 import { StoreBatch } from "@heirloom/core";
-import type { StoredBlock, Table } from "@heirloom/core";
+import type { Store, StoredBlock, Table } from "@heirloom/core";
 import { LevelStore } from "@heirloom/store-leveldb";
+import type { LevelStoreOptions } from "@heirloom/store-leveldb";
 import { ClassicLevel } from "classic-level";
 
 /** A path for a data directory that does not exist yet. It is removed after the test. */
@@ -18,8 +19,12 @@ export async function newDirectory(t: TestContext): Promise<string> {
 }
 
 /** Opens a store that is closed after the test, if the test did not close it. */
-export async function openStore(t: TestContext, directory: string): Promise<LevelStore> {
-  const store = new LevelStore({ directory });
+export async function openStore(
+  t: TestContext,
+  directory: string,
+  options: Partial<LevelStoreOptions> = {},
+): Promise<LevelStore> {
+  const store = new LevelStore({ ...options, directory });
   await store.open();
   t.after(() => store.close());
   return store;
@@ -33,6 +38,16 @@ export function batchOf(build: (batch: StoreBatch) => void): StoreBatch {
 
 export function block(logId: number, firstIndex: number, lastIndex: number, byteCount = 100): StoredBlock {
   return { logId, firstIndex, lastIndex, bytes: new Uint8Array(byteCount).fill(lastIndex % 251) };
+}
+
+/** The records of a table, with their values as text. */
+export async function recordsOf(store: Store, table: Table): Promise<[string, string][]> {
+  const records: [string, string][] = [];
+  for await (const group of store.load(table))
+    records.push(
+      ...group.map(([key, value]): [string, string] => [key, Buffer.from(value).toString("latin1")]),
+    );
+  return records;
 }
 
 export async function keysOf(store: LevelStore, table: Table): Promise<string[]> {
