@@ -74,7 +74,7 @@ export class Population {
     if (length === 0) return undefined;
     for (;;) {
       const isNewest = random.below(8) < NEWEST_OF_EIGHT;
-      const index = isNewest ? Math.max(0, length - 1 - random.below(NEWEST)) : random.below(length);
+      const index = isNewest ? length - 1 - random.below(Math.min(NEWEST, length)) : random.below(length);
       const member = this.#members[index];
       if (member !== undefined && member.features > 0) return member;
     }

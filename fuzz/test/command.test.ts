@@ -12,7 +12,7 @@ const run = promisify(execFile);
 
 for (const [target, executions] of [
   ["codec", 40_000],
-  ["connection", 4_000],
+  ["connection", 10_000],
 ] as const) {
   test(`finds nothing in ${executions} new inputs for the ${target}, its corpus and its regressions`, async () => {
     // Another seed each day, so that every run is worth its time; the command prints it.

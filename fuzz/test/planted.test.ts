@@ -10,6 +10,7 @@ const coverage = new Coverage();
 // Behind the hooks, so that they are the instrumented ones.
 const { tryLock } = await import("./planted/lock.ts");
 const { Receiver } = await import("@heirloom/core");
+const { Deadline, Deadlines } = await import("@heirloom/core/internal");
 const { makeTarget } = await import("#fuzz/targets/connection");
 
 // Ten times what it takes on average: 26,000 with six seeds, and 14,000 with ten.
@@ -34,7 +35,7 @@ async function find(
   const failures: string[] = [];
   const failed = (inputs: readonly Uint8Array[], error: Error): void =>
     void failures.push(`${inputs.length} ${error.message}`);
-  const fuzzer = new Fuzzer({ target, coverage: seen, seed: 4, failed, playing: () => undefined });
+  const fuzzer = new Fuzzer({ target, coverage: seen, seed: 1, failed, playing: () => undefined });
   for (const input of target.seeds) await fuzzer.play(input);
   while (failures.length === 0 && fuzzer.executions < executions) await fuzzer.playNew(BATCH);
   await fuzzer.renew();
@@ -65,5 +66,20 @@ test(`finds in ${CONNECTION_EXECUTIONS} inputs a fault in the release of a secon
     assert.deepEqual(failures, ["1 planted"], `${executions} inputs`);
   } finally {
     Receiver.prototype.released = released;
+  }
+});
+
+test("finds a deadline that stays when its connection and its session are gone", async () => {
+  const { set } = Deadlines.prototype;
+  Deadlines.prototype.set = function (deadline, atMs): void {
+    // One that is moved leaves another behind.
+    if (deadline.position !== -1) set.call(this, new Deadline(() => undefined), atMs + 3_600_000);
+    set.call(this, deadline, atMs);
+  };
+  try {
+    const { failures } = await find(makeTarget(), BATCH, coverage);
+    assert.match(failures[0] ?? "", /^1 \d+ deadlines stay$/);
+  } finally {
+    Deadlines.prototype.set = set;
   }
 });
