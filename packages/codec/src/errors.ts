@@ -3,7 +3,8 @@
 
 /** The peer broke the protocol. Its connection ends; `reasonCode` is what MQTT 5.0 answers (section 4.13). */
 export class PacketError extends Error {
-  /** Stable, for programs: `MALFORMED_PACKET`, `PROTOCOL_ERROR`, `PACKET_TOO_LARGE`, `UNSUPPORTED_PROTOCOL`. */
+  /** Stable, for programs: `MALFORMED_PACKET`, `PROTOCOL_ERROR`, `PACKET_TOO_LARGE`, `QUOTA_EXCEEDED`,
+   * `UNSUPPORTED_PROTOCOL`. */
   readonly code: string;
   /** A reason code of MQTT 5.0, 0x80 or above. */
   readonly reasonCode: number;
@@ -30,6 +31,13 @@ export class MalformedPacketError extends PacketError {
 export class ProtocolError extends PacketError {
   constructor(message: string, reasonCode: number = 0x82, code: string = "PROTOCOL_ERROR") {
     super(message, code, reasonCode);
+  }
+}
+
+/** The packet has more of something than is accepted: reason code 0x97. */
+export class QuotaExceededError extends ProtocolError {
+  constructor(message: string) {
+    super(message, 0x97, "QUOTA_EXCEEDED");
   }
 }
 

@@ -4,6 +4,7 @@
 import { viewOf } from "./bytes.ts";
 import { ProtocolError, UsageError } from "./errors.ts";
 import {
+  checkUserProperties,
   definitionOf,
   enterProperties,
   noteOnce,
@@ -85,6 +86,7 @@ export function readMessageProperties<Target extends MessageProperties>(
   }
   const packetEnd = enterProperties(reader);
   let seen = 0;
+  let pairs = 0;
   let first = 0;
   let last = 0;
   let length = 0;
@@ -93,6 +95,7 @@ export function readMessageProperties<Target extends MessageProperties>(
     const definition = definitionOf(reader.u8("property"), place);
     // User Property and, in a PUBLISH of a server, Subscription Identifier may be repeated.
     if (definition.type !== "pairs" && definition.type !== "varint") seen = noteOnce(definition, seen);
+    if (definition.type === "pairs") checkUserProperties(reader, ++pairs);
     if (isForwarded(definition)) {
       skipForwarded(reader, definition);
       if (length === 0) first = start;

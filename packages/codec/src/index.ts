@@ -5,6 +5,7 @@ export {
   PacketError,
   PacketTooLargeError,
   ProtocolError,
+  QuotaExceededError,
   UnsupportedProtocolError,
   UsageError,
 } from "./errors.ts";

@@ -21,6 +21,8 @@ export interface PacketReaderOptions {
   readonly maximumPacketSize?: number;
   /** Bytes of a whole packet other than PUBLISH, when that is less. */
   readonly maximumControlSize?: number;
+  /** User Properties of one packet, or of its Will; no limit unless given. One more throws QuotaExceededError. */
+  readonly maximumUserProperties?: number;
   /** A client has to give it. A server without it expects CONNECT first and takes the version from there. */
   readonly version?: ProtocolVersion;
 }
@@ -67,11 +69,15 @@ export class PacketReader {
     this.maximumControlSize = options.maximumControlSize ?? maximumPacketSize;
     this.#version = version;
     this.#legalFirstBytes = legalFirstBytes(side, version);
+    this.#reader.maximumUserProperties = options.maximumUserProperties ?? Infinity;
   }
 
-  /** The version that packets are read by; undefined until a server has read CONNECT. */
+  /**
+   * The version that packets are read by; undefined until a server has read CONNECT. Also that of a CONNECT that is wrong
+   * behind its protocol level, so that the answer can be one that the client understands.
+   */
   get version(): ProtocolVersion | undefined {
-    return this.#version;
+    return this.#version ?? this.#reader.connectVersion;
   }
 
   /** Bytes that were pushed and not yet read. */

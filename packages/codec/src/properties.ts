@@ -1,6 +1,6 @@
 // Properties of MQTT 5.0 (section 2.2.2): one table says identifier, type, range and where each is legal; the readers and
 // writers follow it. PUBLISH and the Will keep most of theirs as bytes: see forwarded.ts.
-import { MalformedPacketError, ProtocolError, UsageError } from "./errors.ts";
+import { MalformedPacketError, ProtocolError, QuotaExceededError, UsageError } from "./errors.ts";
 import { hex, packetName, PacketType } from "./protocol.ts";
 import type { Reader } from "./reader.ts";
 import { Writer } from "./writer.ts";
@@ -211,6 +211,7 @@ export function readPropertyList(reader: Reader, place: PropertyPlace): Properti
     const definition = definitionOf(reader.u8("property"), place);
     if (definition.type === "pairs") {
       pairs ??= properties.userProperties = [];
+      checkUserProperties(reader, pairs.length + 1);
       pairs.push([reader.string("user property"), reader.string("user property")]);
     } else {
       seen = noteOnce(definition, seen);
@@ -221,6 +222,12 @@ export function readPropertyList(reader: Reader, place: PropertyPlace): Properti
     throw new ProtocolError("authentication data without authentication method");
   }
   return properties;
+}
+
+/** @throws QuotaExceededError when `count` User Properties are more than the reader takes. */
+export function checkUserProperties(reader: Reader, count: number): void {
+  if (count <= reader.maximumUserProperties) return;
+  throw new QuotaExceededError(`more than ${String(reader.maximumUserProperties)} user properties`);
 }
 
 /** Reads the number of a property and checks its range. */

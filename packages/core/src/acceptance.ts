@@ -5,6 +5,7 @@ import { ReasonCode } from "@heirloom/codec";
 import type { Context } from "./context.ts";
 import type { FanOut } from "./fan-out.ts";
 import type { Log } from "./logs/log.ts";
+import { MemoryStep } from "./memory-ceiling.ts";
 import type { Message } from "./message.ts";
 import type { RetainedMessages } from "./retained.ts";
 
@@ -39,7 +40,8 @@ export class Acceptance {
     const match = this.#fanOut.match(message.topicName);
     const isStored = message.retain || (message.qos > 0 && match.logs.length > 0);
     this.isStored = isStored;
-    if (isStored && !this.#hasSpace(message, match.logs, account)) {
+    const isTight = this.#context.memory.isTaken(MemoryStep.MESSAGES);
+    if (isTight || (isStored && !this.#hasSpace(message, match.logs, account))) {
       this.#context.counters.refused++;
       return ReasonCode.QUOTA_EXCEEDED;
     }

@@ -23,6 +23,7 @@ import { handleUnsubscribe } from "./handlers/unsubscribe.ts";
 import { DEFAULT_LIMITS, type Limits, type Listener } from "./limits.ts";
 import { LOCAL_CLIENT_IDS, LocalOutlet, type MessageHandler } from "./local-client.ts";
 import { LogTable } from "./logs/log-table.ts";
+import { MemoryCeiling } from "./memory-ceiling.ts";
 import { Message, type MessageFields } from "./message.ts";
 import { OutputBudget } from "./output-budget.ts";
 import type { Parts } from "./parts.ts";
@@ -33,6 +34,7 @@ import type { Store } from "./ports/store.ts";
 import type { Transport } from "./ports/transport.ts";
 import type { World } from "./ports/world.ts";
 import { PublishEncoder } from "./publish-encoder.ts";
+import { Rates, type SharedRates } from "./publish-rates.ts";
 import { Recovery } from "./recovery.ts";
 import { RetainedMessages } from "./retained.ts";
 import { PumpQueue } from "./sessions/pump-queue.ts";
@@ -83,6 +85,7 @@ export class Broker implements ConnectionHost {
   readonly #connections = new Set<Connection>();
   /** Those of them whose CONNECT was not accepted yet, the oldest first. */
   readonly #pending = new Set<Connection>();
+  readonly #ratesOf = new WeakMap<Listener, SharedRates>();
   readonly #sweep: Deadline = new Deadline(() => this.#sweepNow(true));
   /** Connections whose subscriptions have not been checked since the rules changed. */
   #unchecked = new Set<Connection>();
@@ -120,6 +123,14 @@ export class Broker implements ConnectionHost {
       hooks: options.hooks ?? {},
       rules: options.permissions && new Rules(options.permissions),
       accounts: new Accounts(),
+      memory: new MemoryCeiling({
+        limits: this.limits,
+        counters: this.counters,
+        world,
+        observer,
+        connections: this.#connections,
+        dropCaches: () => logs.sweep({ ...this.limits, logCacheBytes: 0 }),
+      }),
       observer,
       turn,
       deadlines: new Deadlines(),
@@ -185,7 +196,7 @@ export class Broker implements ConnectionHost {
   accept(transport: Transport, listener: Listener): Connection {
     this.counters.connectionsAccepted++;
     if (this.#pending.size >= this.limits.pendingConnections) this.#dropOldestPending();
-    const connection = new Connection(this.#context, this, transport, listener);
+    const connection = new Connection(this.#context, this, transport, listener, this.#sharedRates(listener));
     this.#connections.add(connection);
     this.#pending.add(connection);
     this.counters.connectionsOpen = this.#connections.size;
@@ -201,6 +212,15 @@ export class Broker implements ConnectionHost {
       oldest.transport.destroy();
       return;
     }
+  }
+
+  #sharedRates(listener: Listener): SharedRates {
+    let rates = this.#ratesOf.get(listener);
+    if (rates === undefined) {
+      rates = Rates.shared(listener, this.#context.turn.nowMs);
+      this.#ratesOf.set(listener, rates);
+    }
+    return rates;
   }
 
   /**
@@ -284,6 +304,7 @@ export class Broker implements ConnectionHost {
     const { logs, deadlines, turn } = this.#context;
     logs.sweep(this.limits);
     if (!again) return;
+    this.#context.memory.look();
     if (this.#parts.sessions.size + this.#parts.retained.size > 0) turn.keepTime(IDLE_MARK_MS);
     deadlines.set(this.#sweep, turn.nowMs + SWEEP_MS);
   }

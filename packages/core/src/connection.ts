@@ -24,10 +24,12 @@ import type { ClientAccess } from "./access.ts";
 import type { Context } from "./context.ts";
 import { Deadline } from "./deadlines.ts";
 import type { Listener } from "./limits.ts";
+import { MemoryStep } from "./memory-ceiling.ts";
 import type { Message } from "./message.ts";
 import { Output } from "./output.ts";
 import type { AuthExchange, ClientInfo } from "./ports/hooks.ts";
 import type { Transport } from "./ports/transport.ts";
+import { Rates, type SharedRates } from "./publish-rates.ts";
 import { IncomingAliases, type OutgoingAliases } from "./qos/topic-alias.ts";
 import type { Omission, Outlet } from "./sessions/outlet.ts";
 import type { Session } from "./sessions/session.ts";
@@ -93,6 +95,9 @@ export class Connection implements Outlet, Flushable {
   readonly #host: ConnectionHost;
   readonly #reader: PacketReader;
   readonly #deadline: Deadline;
+  readonly #rates: Rates | undefined;
+  /** When a client that sent too fast is read again. */
+  #rest: Deadline | undefined;
   /** When what the client showed of itself is not valid any more. */
   #validity: Deadline | undefined;
   #lastReceivedMs = 0;
@@ -106,8 +111,15 @@ export class Connection implements Outlet, Flushable {
   #wasFull = false;
   #isHeldBack = false;
 
-  constructor(context: Context, host: ConnectionHost, transport: Transport, listener: Listener) {
+  constructor(
+    context: Context,
+    host: ConnectionHost,
+    transport: Transport,
+    listener: Listener,
+    sharedRates: SharedRates,
+  ) {
     this.context = context;
+    this.#rates = Rates.of(context.limits, listener, sharedRates, context.turn.nowMs);
     this.#host = host;
     this.transport = transport;
     this.listener = listener;
@@ -116,6 +128,7 @@ export class Connection implements Outlet, Flushable {
       side: "server",
       maximumPacketSize: maximumConnectSize,
       maximumControlSize: Math.max(maximumControlSize, maximumConnectSize),
+      maximumUserProperties: context.limits.userProperties,
     });
     this.#deadline = new Deadline((nowMs) => this.#deadlinePassed(nowMs));
     context.deadlines.set(this.#deadline, context.turn.nowMs + context.limits.connectTimeoutMs);
@@ -172,9 +185,37 @@ export class Connection implements Outlet, Flushable {
       const packet = this.#nextPacket();
       if (packet === undefined) return;
       if (!this.#isLegal(packet)) return;
+      const restMs = this.#rates === undefined ? 0 : this.#rates.take(packet, this.context.turn.nowMs);
+      if (restMs > 0 && !this.#maySendFaster()) return;
       const pending = this.#host.handle(this, packet);
-      if (pending instanceof Promise) this.#hold(pending);
+      if (pending instanceof Promise) this.#hold(pending, restMs);
+      else if (restMs > 0) this.#restFor(restMs);
     }
+  }
+
+  /** A client sends faster than it may: whether that packet is still taken, and the next ones later. */
+  #maySendFaster(): boolean {
+    this.context.counters.rateLimited++;
+    if (this.context.limits.ratePolicy === "wait") return true;
+    this.fail(ReasonCode.MESSAGE_RATE_TOO_HIGH, "more packets or bytes in a second than are accepted");
+    return false;
+  }
+
+  /** Reads nothing for a while, so that the network tells the client to slow down. */
+  #restFor(restMs: number): void {
+    if (this.state === "ended") return;
+    const { deadlines, turn } = this.context;
+    this.#isBusy = true;
+    this.transport.pause(true);
+    this.#rest ??= new Deadline(() => this.#goOn());
+    deadlines.set(this.#rest, turn.nowMs + restMs);
+  }
+
+  #goOn(): void {
+    this.#isBusy = false;
+    if (this.state === "ended") return;
+    if (!this.#isHeldBack) this.transport.pause(false);
+    this.#process();
   }
 
   #nextPacket(): Packet | undefined {
@@ -188,7 +229,7 @@ export class Connection implements Outlet, Flushable {
   }
 
   /** Nothing behind a packet is looked at before its handler is done: so acknowledgements keep the order of arrival. */
-  #hold(pending: Promise<void>): void {
+  #hold(pending: Promise<void>, restMs: number): void {
     this.#isBusy = true;
     this.transport.pause(true);
     void pending
@@ -204,6 +245,8 @@ export class Connection implements Outlet, Flushable {
         if (!this.#isHeldBack) this.transport.pause(false);
         this.#process();
         if (this.#reader.heldBytes !== this.#heldBytes) this.#heldChanged();
+        if (restMs > 0) this.#restFor(restMs);
+        else this.#goOn();
       });
   }
 
@@ -320,6 +363,7 @@ export class Connection implements Outlet, Flushable {
     this.context.deadlines.clear(this.#deadline);
     if (this.#validity !== undefined) this.context.deadlines.clear(this.#validity);
     this.access?.close();
+    if (this.#rest !== undefined) this.context.deadlines.clear(this.#rest);
     const { observer } = this.context;
     if (wasConnected && this.client !== undefined) {
       observer.event("disconnected", { client: this.client, reasonCode, reason });
@@ -369,8 +413,13 @@ export class Connection implements Outlet, Flushable {
 
   // --- packets out -----------------------------------------------------------------------------------------------
 
+  /** Bytes that were produced for the client and that its network has not taken. */
+  get waitingBytes(): number {
+    return this.output.length + this.#bufferedBytes;
+  }
+
   get isFull(): boolean {
-    const waitingBytes = this.output.length + this.#bufferedBytes;
+    const { waitingBytes } = this;
     const { outputBudget } = this.context;
     if (waitingBytes < FULL_BYTES) {
       if (!outputBudget.isCrowded) return false;
@@ -507,7 +556,8 @@ export class Connection implements Outlet, Flushable {
 
   /** Whether all connections together have too much waiting, and this one its share or a message that has to be copied. */
   #isBeyondShare(message: Message, waitingBytes: number): boolean {
-    const { outputBudget } = this.context;
+    const { outputBudget, memory } = this.context;
+    if (memory.isTaken(MemoryStep.QOS_0) && this.#bufferedBytes > 0) return true;
     if (!outputBudget.isCrowded) return false;
     if (waitingBytes > 0 && waitingBytes >= outputBudget.shareBytes) return true;
     return outputBudget.isOver && message.frameStart === -1;

@@ -8,6 +8,7 @@ import type { Deadlines } from "./deadlines.ts";
 import type { Limits } from "./limits.ts";
 import type { LogTable } from "./logs/log-table.ts";
 import type { OutputBudget } from "./output-budget.ts";
+import type { MemoryCeiling } from "./memory-ceiling.ts";
 import type { Hooks } from "./ports/hooks.ts";
 import type { Observer } from "./ports/observer.ts";
 import type { Store } from "./ports/store.ts";
@@ -27,6 +28,7 @@ export interface Context {
   /** Absent when everything is allowed. */
   readonly rules: Rules | undefined;
   readonly accounts: Accounts;
+  readonly memory: MemoryCeiling;
   readonly observer: Observer;
   readonly turn: Turn;
   readonly deadlines: Deadlines;

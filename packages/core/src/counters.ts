@@ -62,6 +62,17 @@ export class Counters {
   /** Gauge: bytes of log blocks in memory. */
   logCacheBytes = 0;
   /** Gauge: bytes that wait for sockets, or for the disk before that. */
+  /** Times that a client was made to wait, or was disconnected, for sending too fast. */
+  rateLimited = 0;
+  /** CONNECTs that were refused because clients drove each other out too often. */
+  flapping = 0;
+  /** Gauge: bytes of memory of the process, when it was last looked at. */
+  memoryBytes = 0;
+  /** Gauge: what is given up for want of memory, 0 = nothing; see `memory-ceiling.ts`. */
+  memoryStep = 0;
+  /** Connections ended for want of memory. */
+  memoryEnded = 0;
+  /** Gauge: bytes that wait for sockets. */
   outputBytes = 0;
   /** Gauge: keep alives, expiries and delayed wills that wait for their time. */
   deadlines = 0;

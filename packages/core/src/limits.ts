@@ -62,10 +62,18 @@ export interface Limits {
   readonly logCacheBytes: number;
   /** Levels of a topic name or filter. */
   readonly topicLevels: number;
+  /** Characters of a topic name or filter. */
+  readonly topicLength: number;
+  /** User Properties of one packet. */
+  readonly userProperties: number;
   /** Subscriptions of one session. */
   readonly subscriptionsPerSession: number;
   /** Bytes of the topic filters of one session. */
   readonly subscriptionBytesPerSession: number;
+  /** Topic filters of one SUBSCRIBE. */
+  readonly subscriptionsPerPacket: number;
+  /** Subscriptions of all sessions. */
+  readonly subscriptions: number;
   /** Retained messages. */
   readonly retainedMessages: number;
   /** Bytes of all retained messages, topics and properties included. */
@@ -94,6 +102,18 @@ export interface Limits {
    * than its share, this divided by the number of connections, is ended with 0x97.
    */
   readonly totalInputBytes: number;
+  /** Packets per second that one client may send; 0 = no limit. */
+  readonly packetRate: number;
+  /** PUBLISH per second that one client may send; 0 = no limit. */
+  readonly publishRate: number;
+  /** Bytes of topics and payloads per second that one client may send; 0 = no limit. */
+  readonly publishByteRate: number;
+  /** Who sends faster has to wait: nothing is read for a while; or is disconnected with 0x96. */
+  readonly ratePolicy: "wait" | "disconnect";
+  /** How often, per minute, a client may drive out another connection with its identifier; 0 = no limit. */
+  readonly takeoversPerMinute: number;
+  /** Bytes of memory of the process above which load is shed; 0 = no limit. See `memory-ceiling.ts` for the order. */
+  readonly memoryBytes: number;
   /** Whether Payload Format Indicator 1 is checked to be UTF-8. 5.0 section 3.3.2.3.2. */
   readonly checkPayloadFormat: boolean;
   /** Versions that are accepted. */
@@ -132,8 +152,12 @@ export const DEFAULT_LIMITS: Limits = {
   totalOutputBytes: 536_870_912,
   logCacheBytes: 67_108_864,
   topicLevels: 128,
+  topicLength: 65_535,
+  userProperties: 256,
   subscriptionsPerSession: 10_000,
   subscriptionBytesPerSession: 4_194_304,
+  subscriptionsPerPacket: 1_000,
+  subscriptions: 10_000_000,
   retainedMessages: 10_000_000,
   retainedBytes: 1_073_741_824,
   connections: 1_000_000,
@@ -144,6 +168,12 @@ export const DEFAULT_LIMITS: Limits = {
   checkRetainedPublisher: true,
   pendingConnections: 20_000,
   totalInputBytes: 268_435_456,
+  packetRate: 0,
+  publishRate: 0,
+  publishByteRate: 0,
+  ratePolicy: "wait",
+  takeoversPerMinute: 120,
+  memoryBytes: 0,
   checkPayloadFormat: false,
   protocolVersions: [3, 4, 5],
   allowEmptyClientId: true,
@@ -160,4 +190,10 @@ export interface Listener {
   readonly receiveMaximum?: number;
   readonly topicAliasMaximum?: number;
   readonly protocolVersions?: readonly ProtocolVersion[];
+  readonly publishRate?: number;
+  readonly publishByteRate?: number;
+  /** PUBLISH per second of all its clients together; absent or 0 = no limit. */
+  readonly totalPublishRate?: number;
+  /** Bytes of topics and payloads per second of all its clients together; absent or 0 = no limit. */
+  readonly totalPublishByteRate?: number;
 }

@@ -38,6 +38,10 @@ export class NodeWorld implements World {
     return TIME_ORIGIN_MS + performance.now();
   }
 
+  memoryBytes(): number {
+    return process.memoryUsage.rss();
+  }
+
   randomBytes(length: number): Uint8Array {
     return randomBytes(length);
   }

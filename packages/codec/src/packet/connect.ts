@@ -68,6 +68,7 @@ const MESSAGE_EXPIRY_INTERVAL = 0x02;
 /** Reads the body. @throws UnsupportedProtocolError for another protocol or level; what follows these is not looked at. */
 export function readConnect(reader: Reader): Connect {
   const protocolVersion = readProtocolVersion(reader);
+  reader.connectVersion = protocolVersion;
   const flags = reader.u8("connect flags");
   checkFlags(flags, protocolVersion);
   const keepAlive = reader.u16("keep alive");

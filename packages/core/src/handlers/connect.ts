@@ -4,6 +4,7 @@
 import { type Auth, type ConnackProperties, type Connect, PacketType, ReasonCode } from "@heirloom/codec";
 import { ClientAccess } from "../access.ts";
 import type { Connection } from "../connection.ts";
+import { MemoryStep } from "../memory-ceiling.ts";
 import type { Parts } from "../parts.ts";
 import {
   type Admission,
@@ -83,6 +84,9 @@ function faultOf(parts: Parts, connection: Connection, connect: Connect): Fault 
   if (parts.connectedCount() >= limits.connections) {
     return { reasonCode: ReasonCode.SERVER_BUSY, reason: `${limits.connections} connections are open` };
   }
+  if (parts.context.memory.isTaken(MemoryStep.CONNECTIONS)) {
+    return { reasonCode: ReasonCode.SERVER_BUSY, reason: "the server is short of memory" };
+  }
   return clientIdFault(parts, connect) ?? willFault(parts, connect);
 }
 
@@ -109,6 +113,9 @@ function willFault(parts: Parts, connect: Connect): Fault | undefined {
   const fault = checkTopicName(will.topicName, limits.topicLevels);
   if (fault !== undefined)
     return { reasonCode: ReasonCode.TOPIC_NAME_INVALID, reason: `will topic: ${fault}` };
+  if (will.topicName.length > limits.topicLength) {
+    return { reasonCode: ReasonCode.TOPIC_NAME_INVALID, reason: "the will's topic is too long" };
+  }
   if (isReservedTopicName(will.topicName)) {
     return { reasonCode: ReasonCode.NOT_AUTHORIZED, reason: "the will's topic is the broker's own" };
   }
@@ -355,6 +362,11 @@ function sessionFault(parts: Parts, { clientId, account }: ClientInfo): Fault | 
   if (account !== undefined && open >= limits.connectionsPerAccount) {
     const reason = `${limits.connectionsPerAccount} connections of this account are open`;
     return { reasonCode: ReasonCode.QUOTA_EXCEEDED, reason };
+  }
+  if (replaced !== undefined && sessions.isFlapping(clientId)) {
+    context.counters.flapping++;
+    const reason = `more than ${limits.takeoversPerMinute} takeovers of this client identifier in a minute`;
+    return { reasonCode: ReasonCode.CONNECTION_RATE_EXCEEDED, reason };
   }
   return undefined;
 }

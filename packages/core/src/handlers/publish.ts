@@ -95,7 +95,11 @@ function resolveTopic(parts: Parts, connection: Connection, publish: Publish): s
     }
   }
   if (topicName !== connection.checkedTopicName) {
-    const fault = checkTopicName(topicName, parts.context.limits.topicLevels);
+    const { topicLevels, topicLength } = parts.context.limits;
+    const fault =
+      topicName.length > topicLength
+        ? `${topicName.length} characters, the maximum is ${topicLength}`
+        : checkTopicName(topicName, topicLevels);
     if (fault !== undefined) {
       // 5.0 [MQTT-3.3.2-2], 3.1.1 [MQTT-3.3.2-2]
       connection.fail(ReasonCode.TOPIC_NAME_INVALID, `topic name: ${fault}`);

@@ -29,7 +29,10 @@ export function handleSubscribe(
       return;
     }
   }
-  const checked = wanted.map((subscription) => grant(parts, subscription));
+  const { subscriptionsPerPacket } = parts.context.limits;
+  const checked = wanted.map((subscription, place) =>
+    place < subscriptionsPerPacket ? grant(parts, subscription) : ReasonCode.QUOTA_EXCEEDED,
+  );
   if (connection.access === undefined && parts.context.hooks.subscribe === undefined) {
     finish(parts, connection, session, subscribe, checked);
     return;
@@ -102,6 +105,7 @@ function grant(parts: Parts, subscription: Subscription): Granted {
   if (subscription.subscriptionIdentifier !== 0 && !limits.subscriptionIdentifiersAvailable) {
     return ReasonCode.SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED;
   }
+  if (topicFilter.length > limits.topicLength) return ReasonCode.QUOTA_EXCEEDED;
   const qos: QoS = subscription.qos < limits.maximumQoS ? subscription.qos : limits.maximumQoS;
   return { ...subscription, qos };
 }

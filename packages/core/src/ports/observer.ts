@@ -22,6 +22,8 @@ export interface BrokerEvents {
   discarded: { readonly clientId: string; readonly messages: number };
   willPublished: { readonly clientId: string; readonly topicName: string };
   damaged: Damage;
+  /** Too much memory: `step` says what is given up now, from 0 = nothing to 5; see docs/architecture.md. */
+  memory: { readonly step: number; readonly usedBytes: number; readonly limitBytes: number };
   storeFull: { readonly full: boolean };
 }
 

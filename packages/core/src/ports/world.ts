@@ -8,6 +8,9 @@ export interface World {
    */
   now(): number;
 
+  /** Bytes of memory that the process has, as the operating system counts them. Absent where nobody can tell. */
+  memoryBytes?(): number;
+
   /** `length` bytes that nobody can predict. */
   randomBytes(length: number): Uint8Array;
 

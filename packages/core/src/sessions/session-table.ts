@@ -3,6 +3,7 @@
 
 import type { Context } from "../context.ts";
 import type { Message } from "../message.ts";
+import { RateLimit } from "../rate-limit.ts";
 import { type ConnectionEnd, willDelayMs, willMessage } from "../wills.ts";
 import { CleanSession } from "./clean-session.ts";
 import { LastingSession } from "./lasting-session.ts";
@@ -15,6 +16,11 @@ export const NEVER_EXPIRES = 0xffff_ffff;
 /** Why a session ended. */
 export type SessionEnd = "expired" | "clean-start" | "closed" | "account-removed";
 
+/** Client identifiers whose takeovers are remembered; beyond them all are forgotten. */
+const REMEMBERED_TAKEOVERS = 10_000;
+/** A client that lost its network may come back several times at once: as often as in this many seconds. */
+const TAKEOVER_BURST_SECONDS = 10;
+
 export class SessionTable {
   readonly #context: Context;
   readonly #subscriptions: SubscriptionTable;
@@ -24,6 +30,8 @@ export class SessionTable {
     expired: (session) => this.#expired(session),
     willDue: (session) => this.#willDue(session),
   };
+  /** How often sessions were taken over lately, by client identifier. */
+  readonly #takeovers = new Map<string, RateLimit>();
   #lastSessionId = 0;
   #endedBatch = 0;
 
@@ -62,6 +70,20 @@ export class SessionTable {
     if (this.#context.limits.sessionOwner === "anyone") return true;
     const owner = this.#sessions.get(clientId)?.account;
     return owner === undefined || owner === account;
+  }
+
+  /** Whether connections drive each other out of this session too often. Called for each that is about to. */
+  isFlapping(clientId: string): boolean {
+    const { limits, turn } = this.#context;
+    if (limits.takeoversPerMinute === 0) return false;
+    let rate = this.#takeovers.get(clientId);
+    if (rate === undefined) {
+      if (this.#takeovers.size >= REMEMBERED_TAKEOVERS) this.#takeovers.clear();
+      const perSecond = limits.takeoversPerMinute / 60;
+      rate = new RateLimit(perSecond, turn.nowMs, Math.max(1, perSecond * TAKEOVER_BURST_SECONDS));
+      this.#takeovers.set(clientId, rate);
+    }
+    return rate.take(1, turn.nowMs) > 0;
   }
 
   /** Whether one more session would be over a limit, in all or of this account. */

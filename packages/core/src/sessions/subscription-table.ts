@@ -84,9 +84,11 @@ export class SubscriptionTable {
 
   /** Whether the session may subscribe to one filter more, or has it already. */
   hasRoom(session: Session, topicFilter: string): boolean {
-    const { subscriptionsPerSession, subscriptionBytesPerSession } = this.#context.limits;
+    const { limits, counters } = this.#context;
+    const { subscriptionsPerSession, subscriptionBytesPerSession } = limits;
     if (session.subscriptions.has(topicFilter)) return true;
     if (session.subscriptions.size >= subscriptionsPerSession) return false;
+    if (counters.subscriptions >= limits.subscriptions) return false;
     return session.subscriptionBytes + utf8Length(topicFilter) <= subscriptionBytesPerSession;
   }
 

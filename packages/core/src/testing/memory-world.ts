@@ -7,6 +7,8 @@ export class MemoryWorld implements World {
   #wakeAtMs: number | undefined;
   #isTurnWanted = false;
   #random = 1;
+  /** What `memoryBytes` says. */
+  usedBytes = 0;
 
   /** `startMs`: milliseconds since 1970-01-01 UTC. */
   constructor(startMs: number) {
@@ -15,6 +17,10 @@ export class MemoryWorld implements World {
 
   now(): number {
     return this.#nowMs;
+  }
+
+  memoryBytes(): number {
+    return this.usedBytes;
   }
 
   /** The same bytes in every run: a test wants a replay, not a secret. */

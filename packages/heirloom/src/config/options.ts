@@ -21,7 +21,13 @@ export type OptionTable<T> = { readonly [Field in keyof T]-?: Option<NonNullable
 /** The limits that each listener may set for itself. */
 export type ListenerLimits = Pick<
   Limits,
-  "maximumPacketSize" | "keepAliveMaximum" | "receiveMaximum" | "topicAliasMaximum" | "protocolVersions"
+  | "maximumPacketSize"
+  | "keepAliveMaximum"
+  | "receiveMaximum"
+  | "topicAliasMaximum"
+  | "protocolVersions"
+  | "publishRate"
+  | "publishByteRate"
 >;
 
 /** One listener, as a program or a file describes it. What is absent has its default. */
@@ -41,6 +47,10 @@ export interface ListenerOptions extends Partial<ListenerLimits> {
   readonly allowAnonymous?: boolean;
   /** Connections at the same time; those beyond it are closed at once. Default: only the broker's own limit. */
   readonly connections?: number;
+  /** Messages per second of all its clients together. Default 0 = no limit. */
+  readonly totalPublishRate?: number;
+  /** Bytes of topics and payloads per second of all its clients together. Default 0 = no limit. */
+  readonly totalPublishByteRate?: number;
 }
 
 /** What is no limit and no listener. */
@@ -313,6 +323,26 @@ export const LIMIT_OPTIONS: OptionTable<Limits> = {
     count({ minimum: 1, maximum: MAXIMUM.u16 + 1 }),
     "Levels of a topic name or a topic filter.",
   ),
+  topicLength: limit(
+    "topicLength",
+    count({ minimum: 1, maximum: MAXIMUM.u16 }),
+    "Characters of a topic name (longer ones end the connection with 0x90) or a topic filter (refused with 0x97).",
+  ),
+  userProperties: limit(
+    "userProperties",
+    count({ minimum: 0, maximum: MAXIMUM.packet }),
+    "User Properties of one packet; more end the connection with 0x97.",
+  ),
+  subscriptions: limit(
+    "subscriptions",
+    count({ minimum: 1, maximum: MAXIMUM.count }),
+    "Subscriptions of all sessions; more are refused with 0x97.",
+  ),
+  subscriptionsPerPacket: limit(
+    "subscriptionsPerPacket",
+    count({ minimum: 1, maximum: MAXIMUM.u16 }),
+    "Topic filters of one SUBSCRIBE; those behind them are refused with 0x97.",
+  ),
   subscriptionsPerSession: limit(
     "subscriptionsPerSession",
     count({ minimum: 1, maximum: MAXIMUM.count }),
@@ -332,6 +362,44 @@ export const LIMIT_OPTIONS: OptionTable<Limits> = {
     "retainedBytes",
     size({ minimum: 0, maximum: MAXIMUM.bytes }),
     "Retained messages with their topics and properties, in memory and on disk; more are refused with 0x97.",
+  ),
+  packetRate: limit(
+    "packetRate",
+    count({ minimum: 0, maximum: MAXIMUM.count }),
+    "Packets of any kind per second that one client may send, with a second's worth at once; 0 = no limit.",
+  ),
+  publishRate: limit(
+    "publishRate",
+    count({ minimum: 0, maximum: MAXIMUM.count }),
+    "Messages per second that one client may send, with a second's worth at once; 0 = no limit.",
+  ),
+  publishByteRate: limit(
+    "publishByteRate",
+    size({ minimum: 0, maximum: MAXIMUM.bytes }),
+    "Topics and payloads per second that one client may send, with a second's worth at once; 0 = no limit.",
+  ),
+  ratePolicy: limit(
+    "ratePolicy",
+    oneOf(
+      new Map<string, Limits["ratePolicy"]>([
+        ["wait", "wait"],
+        ["disconnect", "disconnect"],
+      ]),
+    ),
+    "What happens to a client that sends faster than its rates: nothing is read from it for a while, so that its network " +
+      "slows it down, or it is disconnected with 0x96.",
+  ),
+  takeoversPerMinute: limit(
+    "takeoversPerMinute",
+    count({ minimum: 0, maximum: MAXIMUM.count }),
+    "How often a connection may drive out another one with the same client identifier, with ten seconds' worth at once; " +
+      "more are refused with 0x9F. 0 = no limit.",
+  ),
+  memoryBytes: limit(
+    "memoryBytes",
+    size({ minimum: 0, maximum: MAXIMUM.bytes }),
+    "Memory of the process above which load is shed, one step a second: caches, new connections (0x89), QoS 0 to clients " +
+      "that have something waiting, new messages (0x97), the connections that have most waiting (0x97). 0 = no limit.",
   ),
   redirect: {
     name: "redirect",
@@ -394,6 +462,19 @@ export const LISTENER_OPTIONS: OptionTable<Omit<ListenerOptions, keyof ListenerL
     default: "the broker's `allowAnonymous`",
     description: "The same for this listener.",
   },
+  totalPublishRate: {
+    name: "totalPublishRate",
+    kind: count({ minimum: 0, maximum: MAXIMUM.count }),
+    default: "0",
+    description:
+      "Messages per second of all clients of this listener together; 0 = no limit. See `ratePolicy`.",
+  },
+  totalPublishByteRate: {
+    name: "totalPublishByteRate",
+    kind: size({ minimum: 0, maximum: MAXIMUM.bytes }),
+    default: "0",
+    description: "Topics and payloads per second of all clients of this listener together; 0 = no limit.",
+  },
   connections: {
     name: "connections",
     kind: count({ minimum: 1, maximum: MAXIMUM.count }),
@@ -409,6 +490,8 @@ export const LISTENER_LIMIT_OPTIONS: OptionTable<ListenerLimits> = {
   keepAliveMaximum: LIMIT_OPTIONS.keepAliveMaximum,
   receiveMaximum: LIMIT_OPTIONS.receiveMaximum,
   topicAliasMaximum: LIMIT_OPTIONS.topicAliasMaximum,
+  publishRate: LIMIT_OPTIONS.publishRate,
+  publishByteRate: LIMIT_OPTIONS.publishByteRate,
 };
 
 function limit<Field extends keyof Limits>(

@@ -35,8 +35,11 @@ export interface ListenerSettings {
   readonly allowedOrigins: readonly string[] | undefined;
   readonly allowAnonymous: boolean;
   readonly connections: number | undefined;
-  /** The limits that hold here: the listener's own, otherwise the broker's. */
-  readonly limits: ListenerLimits;
+  /** The limits that hold here: the listener's own, otherwise the broker's; and those of all its clients together. */
+  readonly limits: ListenerLimits & {
+    readonly totalPublishRate: number;
+    readonly totalPublishByteRate: number;
+  };
 }
 
 /** A server with nothing left open. */
@@ -122,6 +125,10 @@ function resolveListener(
       receiveMaximum: options.receiveMaximum ?? context.limits.receiveMaximum,
       topicAliasMaximum: options.topicAliasMaximum ?? context.limits.topicAliasMaximum,
       protocolVersions: options.protocolVersions ?? context.limits.protocolVersions,
+      publishRate: options.publishRate ?? context.limits.publishRate,
+      publishByteRate: options.publishByteRate ?? context.limits.publishByteRate,
+      totalPublishRate: options.totalPublishRate ?? 0,
+      totalPublishByteRate: options.totalPublishByteRate ?? 0,
     },
   };
 }
