@@ -5,7 +5,6 @@
 // ceiling, one is taken back.
 
 import { ReasonCode } from "@heirloom/codec";
-import type { Connection } from "./connection.ts";
 import type { Counters } from "./counters.ts";
 import type { Limits } from "./limits.ts";
 import type { Observer } from "./ports/observer.ts";
@@ -27,12 +26,19 @@ const ENDED_AT_ONCE = 10;
 /** A connection with less than this waiting is not worth ending. */
 const GREEDY_BYTES = 65_536;
 
+/** A connection, as far as it matters here. */
+interface Waiting {
+  /** Bytes that its network has not taken. */
+  readonly waitingBytes: number;
+  disconnect(reasonCode: number, reason: string): void;
+}
+
 export interface MemoryCeilingHost {
   readonly limits: Limits;
   readonly counters: Counters;
   readonly world: World;
   readonly observer: Observer;
-  readonly connections: Iterable<Connection>;
+  readonly connections: Iterable<Waiting>;
   dropCaches(): void;
 }
 
