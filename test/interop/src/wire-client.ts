@@ -33,6 +33,7 @@ export interface WireOptions {
   /** Seconds; default 0, off. */
   readonly keepAlive?: number;
   readonly receiveMaximum?: number;
+  readonly username?: string;
   readonly will?: {
     readonly topicName: string;
     readonly payload: string;
@@ -164,12 +165,14 @@ function isOfType<Type extends PacketType>(packet: Packet, type: Type): packet i
 
 function connectPacket(options: WireOptions, protocolVersion: ProtocolVersion): Connect {
   const { clientId, cleanStart = true, keepAlive = 0, sessionExpiryInterval, receiveMaximum, will } = options;
+  const { username } = options;
   return {
     type: PacketType.CONNECT,
     protocolVersion,
     clientId,
     cleanStart,
     keepAlive,
+    ...(username === undefined ? {} : { username }),
     properties: {
       ...(sessionExpiryInterval === undefined ? {} : { sessionExpiryInterval }),
       ...(receiveMaximum === undefined ? {} : { receiveMaximum }),
