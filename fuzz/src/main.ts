@@ -108,6 +108,7 @@ async function playNew(count: number): Promise<number> {
 }
 
 async function playApart(count: number, processCount: number): Promise<number> {
+  watchdog.rest();
   const found = await explore({ target: target.name, executions: count, seed: seed ?? 1, processCount });
   for (const input of found.inputs) await fuzzer.play(input);
   await fuzzer.renew();

@@ -8,7 +8,7 @@ import { writeRegression } from "./corpus.ts";
 const LIMIT_MS = 20_000;
 const LOOK_MS = 1_000;
 
-/** What both threads see: two numbers, executions begun and bytes of the input; then the input. */
+/** What both threads see: three numbers, executions begun, bytes of the input, whether to look; then the input. */
 interface Shared {
   readonly target: string;
   readonly state: Int32Array;
@@ -22,7 +22,7 @@ export class Watchdog {
   constructor(target: string, maximumLength: number) {
     this.#shared = {
       target,
-      state: new Int32Array(new SharedArrayBuffer(8)),
+      state: new Int32Array(new SharedArrayBuffer(12)),
       input: new Uint8Array(new SharedArrayBuffer(maximumLength)),
     };
     this.#worker = new Worker(new URL(import.meta.url), { workerData: this.#shared });
@@ -34,7 +34,13 @@ export class Watchdog {
     const { state, input: copy } = this.#shared;
     copy.set(input.length <= copy.length ? input : input.subarray(0, copy.length));
     state[1] = Math.min(input.length, copy.length);
+    state[2] = 1;
     Atomics.add(state, 0, 1);
+  }
+
+  /** Nothing is played until {@link playing} is called again: the wait is no fault. */
+  rest(): void {
+    Atomics.store(this.#shared.state, 2, 0);
   }
 
   async stop(): Promise<void> {
@@ -47,7 +53,7 @@ function watch({ target, state, input }: Shared): void {
   let seenMs = performance.now();
   setInterval(() => {
     const begun = Atomics.load(state, 0);
-    if (begun !== seen) {
+    if (begun !== seen || Atomics.load(state, 2) === 0) {
       seen = begun;
       seenMs = performance.now();
     } else if (performance.now() - seenMs > LIMIT_MS) {
