@@ -1,11 +1,11 @@
 // The broker that applications embed: the core, driven by a clock, fed by listeners and streams, on a store.
 
 import type { Duplex } from "node:stream";
+import { ReasonCode } from "@heirloom/codec";
 import {
   Broker as CoreBroker,
   type BrokerEventName,
   type BrokerEvents as CoreEvents,
-  type Counters,
   type Hooks,
   type Listener as CoreListener,
   type LocalSubscription,
@@ -22,7 +22,9 @@ import {
   type SubscribeOptions,
 } from "./application-messages.ts";
 import type { ListenerSettings, Settings } from "./config/settings.ts";
+import { ServerCounters } from "./counters.ts";
 import { addListener, emitEvent, removeListener, throwOutside, type Listeners } from "./events.ts";
+import { Identity } from "./identity/identity.ts";
 import type { PermissionChain } from "./permissions/chain.ts";
 import { Reloader } from "./reload.ts";
 import type { Driven } from "./runtime.ts";
@@ -44,7 +46,11 @@ export interface BrokerEvents extends CoreEvents {
 export interface BrokerParts {
   readonly settings: Settings;
   readonly store: Store;
-  readonly world: World & { drive(driven: Driven): void };
+  readonly world: World & {
+    drive(driven: Driven): void;
+    /** Milliseconds since 1970, as other machines have them. */
+    wallNow(): number;
+  };
   readonly hooks: Hooks | undefined;
   /** Who may use which topics; absent = everybody all topics. */
   readonly permissions?: PermissionChain | undefined;
@@ -71,7 +77,10 @@ export class Broker {
   readonly #eventListeners: Listeners<BrokerEvents> = {};
   readonly #transports = new Set<NewTransport>();
   readonly #listeners: Listener[] = [];
+  readonly #counters: ServerCounters = new ServerCounters();
   readonly #reloader: Reloader = new Reloader();
+  /** Absent when nobody is asked who clients are. */
+  readonly #identity: Identity | undefined;
   #hasFailed = false;
   #stopped: Promise<void> | undefined;
   /** Called when the last transport has closed, while `stop` waits for it. */
@@ -80,11 +89,14 @@ export class Broker {
   constructor(parts: BrokerParts) {
     this.#parts = parts;
     const eventListeners = this.#eventListeners;
+    this.#identity = this.#makeIdentity();
+    const hooks = this.#identity?.hooks ?? parts.hooks;
     this.#core = new CoreBroker({
       store: parts.store,
       world: parts.world,
       limits: parts.settings.limits,
-      ...(parts.hooks === undefined ? {} : { hooks: parts.hooks }),
+      counters: this.#counters,
+      ...(hooks === undefined ? {} : { hooks }),
       ...(parts.permissions === undefined ? {} : { permissions: parts.permissions }),
       observer: {
         event<Name extends BrokerEventName>(name: Name, event: CoreEvents[Name]): void {
@@ -98,11 +110,13 @@ export class Broker {
   }
 
   /**
-   * Reads the store, then listens.
+   * Reads the files that it rests on and the store, then listens.
    *
-   * @throws StoreError when the store cannot be opened, ListenError when an address cannot be had; then nothing runs.
+   * @throws ConfigError when a file is wrong, StoreError when the store cannot be opened, ListenError when an address
+   * cannot be had; then nothing runs.
    */
   async start(): Promise<void> {
+    await this.#identity?.open();
     await this.#core.open();
     try {
       for (const settings of this.#parts.settings.listeners)
@@ -119,8 +133,8 @@ export class Broker {
   }
 
   /** Numbers since the start, which change as they are looked at. */
-  get counters(): Readonly<Counters> {
-    return this.#core.counters;
+  get counters(): Readonly<ServerCounters> {
+    return this.#counters;
   }
 
   /** Calls `listener` for each event of this name. What it throws becomes an uncaught exception. */
@@ -197,12 +211,38 @@ export class Broker {
 
   async #stop(): Promise<void> {
     await this.#closeListeners();
+    this.#identity?.close();
     if (this.#hasFailed) await this.#parts.store.close();
     else await this.#core.stop();
     if (this.#transports.size === 0) return;
     await new Promise<void>((resolve) => {
       this.#onLastClosed = resolve;
     });
+  }
+
+  #makeIdentity(): Identity | undefined {
+    const { settings, hooks, world } = this.#parts;
+    const { authentication, loginLimits, listeners, allowAnonymous } = settings;
+    if (authentication.length === 0) return undefined;
+    const allowed = new Map(listeners.map((listener) => [listener.name, listener.allowAnonymous]));
+    const identity = new Identity({
+      authentication,
+      limits: loginLimits,
+      hooks,
+      counters: this.#counters,
+      allowsAnonymous: (listener) => allowed.get(listener) ?? allowAnonymous,
+      warn: (message) => emitEvent(this.#eventListeners, "warning", { message }),
+      revoked: (changed, gone) => this.#revoked(changed, gone),
+      now: () => world.now(),
+      wallNow: () => world.wallNow(),
+    });
+    this.#reloader.add(identity);
+    return identity;
+  }
+
+  #revoked(changed: ReadonlySet<string>, gone: ReadonlySet<string>): void {
+    this.#core.removeAccounts(gone);
+    this.#core.disconnectAccounts(changed, ReasonCode.NOT_AUTHORIZED, "the password is another one now");
   }
 
   async #listen(settings: ListenerSettings): Promise<Listener> {

@@ -33,6 +33,8 @@ const OPTION_NAMES = [
   "data",
   "allowAnonymous",
   "permissions",
+  "authentication",
+  "loginLimits",
 ] as const satisfies readonly (keyof BrokerOptions)[];
 
 /**

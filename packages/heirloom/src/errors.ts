@@ -37,6 +37,16 @@ export class ListenError extends Error {
   }
 }
 
+/** Another server did not answer, or not as agreed. The message tells no more of its answer than the status. */
+export class HttpError extends Error {
+  readonly code = "HTTP_FAILED";
+
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = "HttpError";
+  }
+}
+
 function problemText(problem: ConfigProblem, file: string | undefined): string {
   const place = file === undefined ? "" : `${file}:${problem.line === undefined ? "" : `${problem.line}:`} `;
   return `${place}${problem.option === "" ? "" : `${problem.option}: `}${problem.message}`;

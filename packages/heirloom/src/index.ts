@@ -8,6 +8,7 @@ export {
 } from "./application-messages.ts";
 export { Broker, type AttachOptions, type BrokerEvents } from "./broker.ts";
 export { createBroker, type BrokerOptions } from "./create-broker.ts";
+export { ServerCounters } from "./counters.ts";
 export { ConfigError, ListenError, type ConfigProblem } from "./errors.ts";
 export type { GeneralOptions, ListenerLimits, ListenerOptions } from "./config/options.ts";
 export type {
@@ -20,5 +21,19 @@ export type {
   RuleOptions,
   WhoOptions,
 } from "./permissions/options.ts";
+export type { Answer, AuthenticateFunction } from "./identity/authenticator.ts";
+export type { CertificateField } from "./identity/certificate.ts";
+export type {
+  Authentication,
+  AuthenticatorOptions,
+  CertificateOptions,
+  JwtFields,
+  JwtOptions,
+  LoginLimits,
+  PasswordFileOptions,
+  ScramOptions,
+  WebhookFields,
+  WebhookOptions,
+} from "./identity/options.ts";
 export type { ServerOptions } from "./config/settings.ts";
 export type { Listener } from "./transports/transport.ts";

@@ -42,6 +42,11 @@ export class NodeWorld implements World {
     return process.memoryUsage.rss();
   }
 
+  /** What the wall clock shows, which may jump: for times that other machines have set. */
+  wallNow(): number {
+    return Date.now();
+  }
+
   randomBytes(length: number): Uint8Array {
     return randomBytes(length);
   }

@@ -6,6 +6,7 @@ import { MemoryStore, type Hooks, type Limits, type Store } from "@heirloom/core
 import { Broker, type AttachOptions } from "./broker.ts";
 import { parseDuration } from "./config/units.ts";
 import { permissionsOf, settingsOf } from "./create-broker.ts";
+import type { Authentication, LoginLimits } from "./identity/options.ts";
 import type { PermissionChain } from "./permissions/chain.ts";
 import type { PermissionOptions } from "./permissions/options.ts";
 import { BusyStore } from "./testing/busy-store.ts";
@@ -15,9 +16,12 @@ import { VirtualWorld } from "./testing/virtual-world.ts";
 export interface TestBrokerOptions {
   readonly limits?: Partial<Limits>;
   readonly hooks?: Hooks;
+  /** Default true, with `authentication` false. */
   readonly allowAnonymous?: boolean;
   /** As for `createBroker`; only for {@link createTestBroker}. */
   readonly permissions?: readonly PermissionOptions[];
+  readonly authentication?: readonly Authentication[];
+  readonly loginLimits?: Partial<LoginLimits>;
   /** Default: a new `MemoryStore`. Given to a second broker after the first was stopped, it shows a restart. */
   readonly store?: Store;
   /** What the broker's clock shows first, in milliseconds since 1970-01-01 UTC. Default: 2030-01-01. */
@@ -37,13 +41,15 @@ export class TestBroker extends Broker {
   #moves = 0;
 
   constructor(options: TestBrokerOptions = {}, permissions?: PermissionChain) {
-    const { limits = {}, hooks, allowAnonymous = true } = options;
+    const { limits = {}, hooks, allowAnonymous, authentication, loginLimits } = options;
     const world = new VirtualWorld(options.startMs ?? DEFAULT_START_MS);
     const store = new BusyStore(options.store ?? new MemoryStore());
     const settings = settingsOf({
       limits,
-      allowAnonymous,
       listeners: [],
+      ...(allowAnonymous === undefined ? {} : { allowAnonymous }),
+      ...(authentication === undefined ? {} : { authentication }),
+      ...(loginLimits === undefined ? {} : { loginLimits }),
       ...(hooks === undefined ? {} : { hooks }),
     });
     super({ settings, store, world, hooks, permissions });

@@ -91,7 +91,7 @@ describe("heirloom, the command", () => {
   it("warns when anyone who can reach it may connect", async (context) => {
     const server = new ServerProcess(
       context,
-      ["--host", "0.0.0.0", "--port", "0", "--store", "memory"],
+      ["--host", "0.0.0.0", "--allow-anonymous", "--port", "0", "--store", "memory"],
       await newDirectory(context),
     );
     await server.untilOutput(/mosquitto_pub -h 127\.0\.0\.1 .*\n/);

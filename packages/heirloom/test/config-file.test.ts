@@ -184,13 +184,13 @@ listeners:
       "no anonymous clients and nobody to tell others apart",
       "\nallowAnonymous: false",
       "heirloom.yaml:2: allowAnonymous: seen false, but nothing here can tell who a client is, so nobody could connect; " +
-        "expected true, or in a program a `connect` hook",
+        "expected true, or `authentication`, or in a program a `connect` hook",
     ],
     [
       "the same for one listener",
       "listeners:\n  - port: 1\n    allowAnonymous: false",
       "heirloom.yaml:3: listeners[0].allowAnonymous: seen false, but nothing here can tell who a client is, so nobody " +
-        "could connect; expected true, or in a program a `connect` hook",
+        "could connect; expected true, or `authentication`, or in a program a `connect` hook",
     ],
   ];
   for (const [name, source, complaint] of wrong) {

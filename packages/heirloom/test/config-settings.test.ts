@@ -28,7 +28,11 @@ describe("resolveSettings", () => {
     const hosts = (options: ServerOptions, identifies = false): (string | undefined)[] =>
       resolved(options, identifies).listeners.map(({ host }) => host);
     assert.deepEqual(hosts({}), ["127.0.0.1"]);
-    assert.deepEqual(hosts({ listeners: [{ host: "0.0.0.0" }, { port: 1 }] }), ["0.0.0.0", "127.0.0.1"]);
+    assert.deepEqual(hosts({ listeners: [{ host: "0.0.0.0", allowAnonymous: true }, { port: 1 }] }), [
+      "0.0.0.0",
+      "127.0.0.1",
+    ]);
+    assert.deepEqual(hosts({ authentication: [{ passwordFile: "p" }] }), [undefined]);
     assert.deepEqual(hosts({ allowAnonymous: false }, true), [undefined]);
     assert.deepEqual(hosts({ allowAnonymous: false, listeners: [{ allowAnonymous: true }] }, true), [
       "127.0.0.1",

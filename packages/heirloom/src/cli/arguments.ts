@@ -13,6 +13,8 @@ export interface Arguments {
   readonly data?: string;
   readonly store?: "leveldb" | "memory";
   readonly config?: string;
+  /** True when it was given. */
+  readonly allowAnonymous?: boolean;
 }
 
 /** A command line that cannot be understood. */
@@ -30,6 +32,8 @@ export const HELP: string = `Usage: heirloom [options]
                         plays the conformance suite to any broker and prints what failed
        heirloom repair --data DIR
                         rebuilds a data directory that does not open any more
+       heirloom passwd [--scram] [--stdin] [--delete] FILE USER
+                        sets or deletes a password in a password file
 
 An MQTT 3.1, 3.1.1 and 5.0 broker that keeps what it acknowledged.
 
@@ -39,6 +43,8 @@ Options:
   --ws-port PORT   MQTT over WebSocket (default: off)
   --data DIR       data directory (default ${DEFAULT_DATA_DIRECTORY})
   --store KIND     leveldb (on disk, default) or memory (forgets everything at exit)
+  --allow-anonymous
+                   let in anyone who can reach the address, without name or password
   --config FILE    options in YAML or JSON, see docs/reference/configuration.md
   --version        print the version
   --help           print this
@@ -54,6 +60,7 @@ const FLAGS = {
   data: { type: "string" },
   store: { type: "string" },
   config: { type: "string" },
+  "allow-anonymous": { type: "boolean" },
   version: { type: "boolean" },
   help: { type: "boolean", short: "h" },
 } as const;
@@ -114,6 +121,7 @@ function runArguments(values: ReadonlyMap<string, string>): Arguments {
     ...(data === undefined ? {} : { data }),
     ...(store === undefined ? {} : { store }),
     ...(config === undefined ? {} : { config }),
+    ...(values.has("allow-anonymous") ? { allowAnonymous: true } : {}),
   };
 }
 

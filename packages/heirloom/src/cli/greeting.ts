@@ -2,8 +2,8 @@
 
 import { resolve } from "node:path";
 import type { Settings } from "../config/settings.ts";
+import { isLoopback } from "../loopback.ts";
 import { hostAndPort, type Listener } from "../transports/transport.ts";
-import { isLoopback } from "../transports/upgrade.ts";
 
 /** @returns lines for standard output. `first` adds commands to try. */
 export function greeting(

@@ -10,6 +10,9 @@ if (command === "conformance") {
 } else if (command === "repair") {
   const { repair } = await import("./repair.ts");
   await repair(rest);
+} else if (command === "passwd") {
+  const { passwd } = await import("./passwd.ts");
+  await passwd(rest);
 } else {
   await run(process.argv.slice(2));
 }

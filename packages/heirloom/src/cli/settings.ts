@@ -32,6 +32,7 @@ function merge(options: ServerOptions, args: Arguments): ServerOptions {
   const general: GeneralOptions = {
     ...(args.store === undefined ? {} : { store: args.store }),
     ...(args.data === undefined ? {} : { data: args.data }),
+    ...(args.allowAnonymous === undefined ? {} : { allowAnonymous: args.allowAnonymous }),
   };
   return { ...options, ...general, listeners: options.listeners ?? shorthandListeners(args) };
 }

@@ -3,6 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { ConfigError, messageOf } from "../errors.ts";
+import { readAuthentication, readLoginLimits } from "./authentication.ts";
 import { namesOf, readFields, reportUnknown } from "./fields.ts";
 import { seen, throwFindings, type Finding, type OptionPath } from "./findings.ts";
 import { GENERAL_OPTIONS, LIMIT_OPTIONS, LISTENER_LIMIT_OPTIONS, LISTENER_OPTIONS } from "./options.ts";
@@ -11,6 +12,9 @@ import type { PermissionOptions } from "../permissions/options.ts";
 import { isPermissions } from "../permissions/settings.ts";
 import type { ServerOptions } from "./settings.ts";
 import { plainOf, readYaml } from "./yaml.ts";
+
+/** Options that are lists or groups themselves. */
+const GROUPS = ["listeners", "authentication", "loginLimits", "permissions"];
 
 /** A file that was read. */
 export interface ConfigFile {
@@ -53,24 +57,28 @@ function withPath(source: PermissionOptions, directory: string): PermissionOptio
 export function parseConfig(source: string, file: string): ConfigFile {
   const { root, locate } = readYaml(source, file);
   const findings: Finding[] = [];
-  const options = readRoot(root, findings);
+  const options = readRoot(root, file, findings);
   throwFindings(findings, file, locate);
   return { options, locate };
 }
 
-function readRoot(root: unknown, findings: Finding[]): ServerOptions {
+function readRoot(root: unknown, file: string, findings: Finding[]): ServerOptions {
   // An empty file is a file with nothing but defaults.
   if (root === null || root === undefined) return {};
   if (!(root instanceof Map)) {
     findings.push({ path: [], message: `seen ${seen(root)}, expected options such as "store: leveldb"` });
     return {};
   }
-  const known = [...namesOf(GENERAL_OPTIONS), ...namesOf(LIMIT_OPTIONS), "listeners", "permissions"];
+  const known = [...namesOf(GENERAL_OPTIONS), ...namesOf(LIMIT_OPTIONS), ...GROUPS];
   reportUnknown(root, known, [], findings);
   const listeners = root.has("listeners") ? readListeners(root.get("listeners"), findings) : undefined;
   const permissions = root.has("permissions") ? plainOf(root.get("permissions")) : undefined;
   return {
     ...readFields(root, GENERAL_OPTIONS, [], findings),
+    ...(root.has("authentication")
+      ? { authentication: readAuthentication(root.get("authentication"), file, findings) }
+      : {}),
+    ...(root.has("loginLimits") ? { loginLimits: readLoginLimits(root.get("loginLimits"), findings) } : {}),
     ...(listeners === undefined ? {} : { listeners }),
     ...(permissions !== undefined && isPermissions(permissions, findings) ? { permissions } : {}),
     limits: readFields(root, LIMIT_OPTIONS, [], findings),

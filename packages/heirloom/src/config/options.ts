@@ -55,7 +55,7 @@ export interface ListenerOptions extends Partial<ListenerLimits> {
 
 /** What is no limit and no listener. */
 export interface GeneralOptions {
-  /** Whether clients may connect without telling who they are. Default true. */
+  /** Whether clients may connect without telling who they are. Default true, with `authentication` false. */
   readonly allowAnonymous?: boolean;
   /** Where sessions and messages are kept. */
   readonly store?: "leveldb" | "memory";
@@ -91,10 +91,11 @@ export const GENERAL_OPTIONS: OptionTable<GeneralOptions> = {
   allowAnonymous: {
     name: "allowAnonymous",
     kind: flag,
-    default: "true",
+    default: "true, with `authentication` false",
     description:
       "Whether clients may connect without telling who they are. While they may, a listener without a `host` only " +
-      "listens on this machine. `false` needs something that identifies clients, so far a `connect` hook of the library.",
+      "listens on this machine; one with the `host` of a network needs `true` in so many words. `false` needs something " +
+      "that identifies clients: `authentication`, or a `connect` hook of the library.",
   },
   store: {
     name: "store",

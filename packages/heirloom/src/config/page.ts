@@ -1,6 +1,13 @@
 // Writes docs/reference/configuration.md from the table of options, so that the page cannot be wrong.
 
 import {
+  CERTIFICATE_OPTIONS,
+  JWT_OPTIONS,
+  LOGIN_LIMIT_OPTIONS,
+  SCRAM_OPTIONS,
+  WEBHOOK_OPTIONS,
+} from "./authentication-tables.ts";
+import {
   GENERAL_OPTIONS,
   LIMIT_OPTIONS,
   LISTENER_LIMIT_OPTIONS,
@@ -22,9 +29,10 @@ starting: it names the file, the line and the option, what it saw and what it ex
 data: /var/lib/heirloom
 sessionExpiryMaximum: 30d
 maximumPacketSize: 1MiB
+authentication:
+  - passwordFile: passwords
 listeners:
   - port: 1883
-    host: 0.0.0.0
   - transport: websocket
     port: 8083
     path: /mqtt
@@ -41,6 +49,21 @@ In a program, \`createBroker\` takes the same names. The limits stand in \`limit
 that their type says: \`createBroker({ limits: { sessionExpiryMaximum: 86_400 } })\`.
 `;
 
+const AUTHENTICATION = `## Authentication
+
+\`authentication\` is a list of ways in which clients show who they are. They are asked in this order; the first that knows
+the client decides. Each item has one of these names:
+
+- \`passwordFile\`: the path of a file with names and hashes of passwords, made by \`heirloom passwd\` or by Mosquitto.
+- \`certificate\`: a group of options for client certificates.
+- \`jwt\`: a group of options for JSON Web Tokens.
+- \`webhook\`: a group of options for a server of yours that is asked.
+- \`scram\`: a group of options for SCRAM-SHA-256, a method of enhanced authentication of MQTT 5.0.
+
+In a program, an item may also be a function. Relative paths begin at the directory of the configuration file. See
+[the guide](../guides/identity.md).
+`;
+
 /** The whole page. */
 export function configurationPage(): string {
   return [
@@ -52,6 +75,16 @@ export function configurationPage(): string {
       LISTENER_OPTIONS,
     ),
     `A listener may also set for itself: ${namesOf(LISTENER_LIMIT_OPTIONS).join(", ")}.\n`,
+    AUTHENTICATION,
+    section("Authentication: certificate", "", CERTIFICATE_OPTIONS),
+    section("Authentication: jwt", "Exactly one of the first four says where the keys are.", JWT_OPTIONS),
+    section("Authentication: webhook", "", WEBHOOK_OPTIONS),
+    section("Authentication: scram", "", SCRAM_OPTIONS),
+    section(
+      "Login limits",
+      "`loginLimits` is a group with these options: what logging in may cost, and what guessing leads to.",
+      LOGIN_LIMIT_OPTIONS,
+    ),
     section("Limits", "Whatever a client can make grow has its bound here.", LIMIT_OPTIONS),
   ].join("\n");
 }

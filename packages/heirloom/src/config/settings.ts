@@ -1,6 +1,10 @@
 // From options to settings: fills in the defaults and checks what belongs together. Reads no file.
 
 import { DEFAULT_LIMITS, type Limits } from "@heirloom/core";
+import { DEFAULT_LOGIN_LIMITS, type Authentication, type LoginLimits } from "../identity/options.ts";
+import { isLoopback } from "../loopback.ts";
+import { checkAuthentication } from "./authentication.ts";
+import { LOGIN_LIMIT_OPTIONS } from "./authentication-tables.ts";
 import { checkFields } from "./fields.ts";
 import { seen, type Finding } from "./findings.ts";
 import {
@@ -22,6 +26,10 @@ export interface ServerOptions extends GeneralOptions {
   readonly limits?: Partial<Limits>;
   /** Who may use which topics: the first source that says something decides. Default: everybody all topics. */
   readonly permissions?: readonly PermissionOptions[];
+  /** How clients show who they are, in the order in which they are asked. In a program, functions too. */
+  readonly authentication?: readonly Authentication[];
+  /** What logging in may cost, and what guessing leads to. */
+  readonly loginLimits?: Partial<LoginLimits>;
 }
 
 /** One listener with nothing left open. */
@@ -51,6 +59,9 @@ export interface Settings {
   readonly limits: Limits;
   /** Absent = everything is allowed. */
   readonly permissions: readonly PermissionSettings[] | undefined;
+  /** Empty = nobody asks who clients are, but perhaps a hook. */
+  readonly authentication: readonly Authentication[];
+  readonly loginLimits: LoginLimits;
 }
 
 /**
@@ -62,7 +73,12 @@ export interface Settings {
 export function resolveSettings(options: ServerOptions, identifies: boolean, findings: Finding[]): Settings {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   checkFields(options.limits ?? {}, LIMIT_OPTIONS, ["limits"], findings);
-  const allowAnonymous = options.allowAnonymous ?? true;
+  const { authentication = [] } = options;
+  const isKnown = identifies || authentication.length > 0;
+  checkAuthentication(authentication, findings);
+  checkFields(options.loginLimits ?? {}, LOGIN_LIMIT_OPTIONS, ["loginLimits"], findings);
+  // Whoever says how clients show who they are, wants to know it of all of them.
+  const allowAnonymous = options.allowAnonymous ?? authentication.length === 0;
   const settings: Settings = {
     listeners: (options.listeners ?? [{}]).map((listener, index, all) =>
       resolveListener(listener, { index, several: all.length > 1, allowAnonymous, limits }, findings),
@@ -73,8 +89,11 @@ export function resolveSettings(options: ServerOptions, identifies: boolean, fin
     limits,
     permissions:
       options.permissions === undefined ? undefined : readPermissions(options.permissions, findings),
+    authentication,
+    loginLimits: { ...DEFAULT_LOGIN_LIMITS, ...options.loginLimits },
   };
-  checkIdentity(options, settings, identifies, findings);
+  checkIdentity(options, settings, isKnown, findings);
+  if (!isKnown) checkOpenListeners(options, findings);
   checkNames(settings.listeners, findings);
   return settings;
 }
@@ -143,13 +162,27 @@ function checkIdentity(
   if (identifies) return;
   const message =
     "seen false, but nothing here can tell who a client is, so nobody could connect; " +
-    "expected true, or in a program a `connect` hook";
+    "expected true, or `authentication`, or in a program a `connect` hook";
   if (options.allowAnonymous === false) {
     findings.push({ path: ["allowAnonymous"], message });
     return;
   }
   settings.listeners.forEach((listener, index) => {
     if (!listener.allowAnonymous) findings.push({ path: ["listeners", index, "allowAnonymous"], message });
+  });
+}
+
+/** Anyone who can reach it may do anything: that has to be said, it does not happen by leaving something out. */
+function checkOpenListeners(options: ServerOptions, findings: Finding[]): void {
+  (options.listeners ?? []).forEach(({ host, allowAnonymous }, index) => {
+    if (host === undefined || typeof host !== "string" || isLoopback(host)) return;
+    if ((allowAnonymous ?? options.allowAnonymous) !== undefined) return;
+    findings.push({
+      path: ["listeners", index, "host"],
+      message:
+        `seen ${seen(host)}, which other machines can reach, but nothing here can tell who a client is; ` +
+        "expected `authentication`, or `allowAnonymous: true` to let anyone in",
+    });
   });
 }
 

@@ -25,6 +25,10 @@ export class VirtualWorld implements World {
     return this.#nowMs;
   }
 
+  wallNow(): number {
+    return this.#nowMs;
+  }
+
   randomBytes(length: number): Uint8Array {
     return randomBytes(length);
   }

@@ -2,6 +2,7 @@
 // MQTT 5.0 section 6, 3.1.1 section 6.
 
 import type { IncomingMessage } from "node:http";
+import { isLoopback } from "../loopback.ts";
 
 /** Why an upgrade is refused: an HTTP status and a sentence for the one who looks. */
 export interface UpgradeRefusal {
@@ -54,15 +55,4 @@ function isAllowedOrigin(origin: string, allowed: UpgradeRules["allowedOrigins"]
 function isLocalOrigin(origin: string): boolean {
   if (!URL.canParse(origin)) return false;
   return isLoopback(new URL(origin).hostname.replace(/^\[|\]$/g, ""));
-}
-
-/** Whether an address, or a host's name, can only be reached from this machine. */
-export function isLoopback(host: string): boolean {
-  const plain = host.toLowerCase().replace(/^::ffff:/, "");
-  return (
-    plain === "localhost" ||
-    plain.endsWith(".localhost") ||
-    plain === "::1" ||
-    /^127(\.\d{1,3}){3}$/.test(plain)
-  );
 }

@@ -7,6 +7,7 @@ import type { Duplex } from "node:stream";
 import { DEFAULT_LIMITS } from "@heirloom/core";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
 import type { ListenerSettings } from "../config/settings.ts";
+import { isLoopback } from "../loopback.ts";
 import { listen, stopListening } from "./listen.ts";
 import {
   CLOSE_GRACE_MS,
@@ -17,13 +18,7 @@ import {
   type Listener,
   type NewTransport,
 } from "./transport.ts";
-import {
-  chooseSubprotocol,
-  isLoopback,
-  refuseUpgrade,
-  type UpgradeRefusal,
-  type UpgradeRules,
-} from "./upgrade.ts";
+import { chooseSubprotocol, refuseUpgrade, type UpgradeRefusal, type UpgradeRules } from "./upgrade.ts";
 
 /** Close codes of RFC 6455 section 7.4.1. */
 const CloseCode = { NORMAL: 1000, UNSUPPORTED_DATA: 1003 } as const;

@@ -1,0 +1,17 @@
+// The counters of the server: those of the core, and those of what stands around it.
+
+import { Counters } from "@heirloom/core";
+
+/** Numbers since the start. All only rise, except those called gauges. */
+export class ServerCounters extends Counters {
+  /** Clients that were let in because of what they showed. */
+  authenticationSuccesses = 0;
+  /** Wrong passwords, tokens and proofs, and users that there are not. */
+  authenticationFailures = 0;
+  /** Clients that were refused unseen, because wrong passwords came from their address before. */
+  authenticationHeldUp = 0;
+  /** Clients that were refused because an authenticator did not work: a server that is down, a function that threw. */
+  authenticationErrors = 0;
+  /** Gauge: addresses, and user names at an address, that are banned. One that nobody tried again may be over already. */
+  bansActive = 0;
+}

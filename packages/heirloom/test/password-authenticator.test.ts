@@ -1,0 +1,170 @@
+// Logging in with user name and password: what is accepted, what is refused and how, and what a reload does.
+
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { createTestBroker, type TestBroker, type TestBrokerOptions } from "heirloom/testing";
+import { hashPassword } from "../dist/identity/password-hash.js";
+import { newDirectory } from "./support.ts";
+import { tryLogin, WireClient } from "./wire-client.ts";
+
+const QUICK = "$7$1$4oaWksWOHRWJVfQg$";
+/** Mosquitto's form with one iteration: tests need not wait. */
+async function quickHash(password: string): Promise<string> {
+  const { pbkdf2Sync } = await import("node:crypto");
+  const salt = Buffer.from("4oaWksWOHRWJVfQg", "base64");
+  return QUICK + pbkdf2Sync(password, salt, 1, 64, "sha512").toString("base64");
+}
+
+async function started(
+  context: TestContext,
+  options: TestBrokerOptions = {},
+): Promise<{ broker: TestBroker; file: string; write: (users: Record<string, string>) => Promise<void> }> {
+  const file = join(await newDirectory(context), "passwords");
+  const write = async (users: Record<string, string>): Promise<void> => {
+    const lines = await Promise.all(
+      Object.entries(users).map(async ([name, password]) => `${name}:${await quickHash(password)}\n`),
+    );
+    await writeFile(file, lines.join(""), { mode: 0o600 });
+  };
+  await write({ alice: "secret", bob: "other" });
+  const broker = await createTestBroker({ authentication: [{ passwordFile: file }], ...options });
+  context.after(() => broker.stop());
+  return { broker, file, write };
+}
+
+describe("a password file", () => {
+  it("lets in who has the right password", async (context) => {
+    const { broker } = await started(context);
+    assert.equal(await tryLogin(broker, { username: "alice", password: "secret" }), 0);
+    assert.equal(await tryLogin(broker, { username: "bob", password: "other" }, { version: 4 }), 0);
+    assert.equal(broker.counters.authenticationSuccesses, 2);
+  });
+
+  for (const version of [3, 4, 5] as const) {
+    it(`refuses a missing, an empty and a wrong password, MQTT ${version} - attack AUTHN-01, attack AUTHN-04`, async (context) => {
+      const { broker } = await started(context, { loginLimits: { trustedSources: ["192.0.2.1"] } });
+      const where = { version, remoteAddress: "192.0.2.1:1" };
+      const refused = version === 5 ? 0x86 : 4;
+      const passwords = ["", "Secret", "secret\0", "secret ", "s", "x".repeat(1_025), "secret".repeat(100)];
+      for (const password of passwords) {
+        assert.equal(await tryLogin(broker, { username: "alice", password }, where), refused, password);
+      }
+      assert.equal(await tryLogin(broker, { username: "alice" }, where), refused);
+      assert.equal(await tryLogin(broker, { username: "" }, where), refused);
+      assert.equal(await tryLogin(broker, { username: "", password: "" }, where), refused);
+      assert.equal(await tryLogin(broker, { username: "nobody", password: "secret" }, where), refused);
+      assert.equal(await tryLogin(broker, {}, where), version === 5 ? 0x87 : 5);
+      assert.equal(broker.counters.authenticationSuccesses, 0);
+    });
+  }
+
+  it("says the same to unknown users as to wrong passwords - attack AUTHN-03", async (context) => {
+    const { broker } = await started(context);
+    const reasons: string[] = [];
+    broker.on("refused", ({ reasonCode, reason }) => reasons.push(`${reasonCode} ${reason}`));
+    await tryLogin(broker, { username: "alice", password: "wrong" });
+    await tryLogin(broker, { username: "nobody", password: "wrong" });
+    assert.equal(reasons.length, 2);
+    assert.equal(reasons[0], reasons[1]);
+  });
+
+  it("lets in anonymous clients only where that was said, and never with a user name - attack AUTHN-08", async (context) => {
+    const { broker } = await started(context, { allowAnonymous: true });
+    assert.equal(await tryLogin(broker, {}), 0);
+    assert.equal(await tryLogin(broker, { username: "nobody" }), 0x86);
+    assert.equal(await tryLogin(broker, { username: "alice", password: "wrong" }), 0x86);
+  });
+
+  it("does nothing of a CONNECT that is refused - attack AUTHN-11", async (context) => {
+    const { broker } = await started(context);
+    const wills: string[] = [];
+    await broker.subscribe("#", ({ topicName }) => void wills.push(topicName));
+    const victim = new WireClient(broker.connect());
+    const session = { clientId: "v", cleanStart: false, properties: { sessionExpiryInterval: 1_000 } };
+    assert.equal(await victim.connect({ ...session, username: "alice", password: "secret" }), 0);
+    const will = {
+      topicName: "will",
+      payload: Buffer.from("x"),
+      qos: 1,
+      retain: true,
+      willDelayInterval: 0,
+      messageExpiryInterval: -1,
+      forwarded: new Uint8Array(),
+    } as const;
+    for (const password of ["wrong", undefined]) {
+      const wrong = { clientId: "v", cleanStart: true, will, username: "alice" };
+      assert.equal(
+        await tryLogin(broker, { ...wrong, ...(password === undefined ? {} : { password }) }),
+        0x86,
+      );
+    }
+    await broker.settle();
+    assert.deepEqual(wills, []);
+    assert.equal(broker.counters.sessions - 1, 1, "the application's and the victim's");
+    assert.equal(broker.counters.takeovers, 0);
+    assert.equal(victim.stream.destroyed, false);
+  });
+
+  it("ends connections whose password changed, and connections and sessions of users that vanished - attack SESS-09, attack AUTHN-10", async (context) => {
+    const { broker, write } = await started(context);
+    const connect = async (username: string, password: string): Promise<WireClient> => {
+      const client = new WireClient(broker.connect());
+      const properties = { sessionExpiryInterval: 1_000 };
+      const init = { clientId: username, username, password, cleanStart: false, properties };
+      assert.equal(await client.connect(init), 0);
+      return client;
+    };
+    await write({ alice: "secret", bob: "other", carol: "third" });
+    await broker.reload();
+    const [alice, bob, carol] = [
+      await connect("alice", "secret"),
+      await connect("bob", "other"),
+      await connect("carol", "third"),
+    ];
+    await write({ alice: "another", carol: "third" });
+    await broker.reload();
+    assert.equal(await alice.disconnected(), 0x87);
+    assert.equal(await bob.disconnected(), 0x98);
+    assert.equal(broker.counters.sessions, 2);
+    assert.equal(carol.stream.destroyed, false);
+    assert.equal(await tryLogin(broker, { username: "alice", password: "secret" }), 0x86);
+    assert.equal(await tryLogin(broker, { username: "alice", password: "another" }), 0);
+    assert.equal(await tryLogin(broker, { username: "bob", password: "other" }), 0x86);
+  });
+
+  it("stays as it was when the new one is wrong - attack AUTHN-02, attack CFG-01", async (context) => {
+    const { broker, file } = await started(context);
+    await writeFile(file, "alice\n");
+    await assert.rejects(broker.reload(), /passwords:1: seen a line without a colon/);
+    assert.equal(await tryLogin(broker, { username: "alice", password: "secret" }), 0);
+  });
+
+  it("keeps the broker from starting when it is wrong, or is not there", async (context) => {
+    const file = join(await newDirectory(context), "passwords");
+    const options = { authentication: [{ passwordFile: file }] };
+    await assert.rejects(createTestBroker(options), /cannot be read/);
+    await writeFile(file, "alice:secret\n");
+    await assert.rejects(createTestBroker(options), { code: "CONFIG_INVALID" });
+  });
+
+  it("turns logins away when too many wait, and forgets none of the others - attack AUTHN-05", async (context) => {
+    const file = join(await newDirectory(context), "passwords");
+    await writeFile(file, `alice:${await hashPassword(Buffer.from("secret"))}\n`, { mode: 0o600 });
+    const broker = await createTestBroker({
+      authentication: [{ passwordFile: file }],
+      loginLimits: { hashesAtOnce: 1, hashesWaiting: 1 },
+    });
+    context.after(() => broker.stop());
+    const logins = Array.from({ length: 4 }, (_, index) =>
+      tryLogin(broker, { clientId: `c${index}`, username: "alice", password: "secret" }),
+    );
+    assert.deepEqual((await Promise.all(logins)).sort(), [0, 0, 0x89, 0x89]);
+    // Remembered: no hashing, so nobody is turned away.
+    const again = Array.from({ length: 20 }, (_, index) =>
+      tryLogin(broker, { clientId: `d${index}`, username: "alice", password: "secret" }),
+    );
+    assert.deepEqual(new Set(await Promise.all(again)), new Set([0]));
+  });
+});
