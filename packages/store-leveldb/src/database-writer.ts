@@ -20,6 +20,9 @@ import type { StoredLogs } from "./stored-logs.ts";
 /** From so many waiting indexes on, trims begin by themselves; fewer wait for the next segment that is applied. */
 const WORTH_TRIMMING_INDEXES = 256;
 
+/** With more records in the overlay, segments are applied however small the journal is: each takes about 150 bytes of the heap. */
+const MOST_RECORDS = 131_072;
+
 /** Indexes of one step of a trim. */
 const TRIM_STEP_INDEXES = 4096;
 
@@ -133,8 +136,9 @@ export class DatabaseWriter {
   }
 
   #isOver(bytes: number): boolean {
-    const { journal } = this.#parts;
-    return journal.oldest !== undefined && journal.liveBytes > bytes;
+    const { journal, overlay } = this.#parts;
+    if (journal.oldest === undefined) return false;
+    return journal.liveBytes > bytes || overlay.recordCount > MOST_RECORDS;
   }
 
   /** Never rejects: what goes wrong is noted for the next commit. */

@@ -101,7 +101,8 @@ export class RecordEncoder {
     const end = this.#text(key, at + 3);
     const bytes = this.#bytes;
     bytes[at] = TABLE_TAGS[table] | (value === undefined ? DELETED : 0);
-    bytes.writeUInt16BE(end - at - 3, at + 1);
+    bytes[at + 1] = (end - at - 3) >>> 8;
+    bytes[at + 2] = end - at - 3;
     this.#length = end;
     if (value === undefined) this.#places.push(0);
     else this.#value(value);
@@ -111,9 +112,9 @@ export class RecordEncoder {
     const bytes = this.#bytes;
     const at = this.#length;
     bytes[at] = BLOCK_TAG;
-    bytes.writeUInt32BE(logId, at + 1);
-    bytes.writeUIntBE(firstIndex, at + 5, 6);
-    bytes.writeUIntBE(lastIndex, at + 11, 6);
+    putU32(bytes, logId, at + 1);
+    putU48(bytes, firstIndex, at + 5);
+    putU48(bytes, lastIndex, at + 11);
     this.#length = at + 17;
     this.#value(entries);
   }
@@ -121,14 +122,14 @@ export class RecordEncoder {
   #trim(logId: number, endIndex: number): void {
     const at = this.#length;
     this.#bytes[at] = TRIM_TAG;
-    this.#bytes.writeUInt32BE(logId, at + 1);
-    this.#bytes.writeUIntBE(endIndex, at + 5, 6);
+    putU32(this.#bytes, logId, at + 1);
+    putU48(this.#bytes, endIndex, at + 5);
     this.#length = at + 11;
   }
 
   #value(value: Uint8Array): void {
     const at = this.#length + 4;
-    this.#bytes.writeUInt32BE(value.length, at - 4);
+    putU32(this.#bytes, value.length, at - 4);
     this.#bytes.set(value, at);
     this.#places.push(at);
     this.#length = at + value.length;
@@ -144,6 +145,21 @@ export class RecordEncoder {
     }
     return at + text.length;
   }
+}
+
+// Without the checks of Buffer's methods: two a message were one percent of the broker's time.
+
+function putU48(bytes: Buffer, value: number, at: number): void {
+  bytes[at] = value / 2 ** 40;
+  bytes[at + 1] = value / 2 ** 32;
+  putU32(bytes, value, at + 2);
+}
+
+function putU32(bytes: Buffer, value: number, at: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
 }
 
 /** A record found in a file. */

@@ -9,6 +9,12 @@ import type { BlockPlace, Cell, LogTail, Segment } from "./segment.ts";
 export class Overlay {
   readonly #records = new Map<Table, Map<string, Cell>>();
   readonly #tails = new Map<number, LogTail>();
+  #recordCount = 0;
+
+  /** How many records are here, over all tables. */
+  get recordCount(): number {
+    return this.#recordCount;
+  }
 
   /** The records of one table that are here. */
   records(table: Table): ReadonlyMap<string, Cell> {
@@ -32,6 +38,7 @@ export class Overlay {
     if (cell === undefined) {
       const added = { table, key, segment, at, byteCount };
       records.set(key, added);
+      this.#recordCount++;
       segment.cells.push(added);
       return;
     }
@@ -72,7 +79,7 @@ export class Overlay {
   /** A segment is in the database: what no later one replaced is forgotten here. */
   forget(segment: Segment): void {
     for (const cell of segment.cells) {
-      if (cell.segment === segment) this.#table(cell.table).delete(cell.key);
+      if (cell.segment === segment && this.#table(cell.table).delete(cell.key)) this.#recordCount--;
     }
     for (const tail of segment.tails) this.#drop(tail, (block) => block.segment.number <= segment.number);
   }
