@@ -58,17 +58,19 @@ function flagsAreLegal(type: number, flags: number, version: ProtocolVersion | u
   }
 }
 
-const tables = new Map<string, Uint8Array>();
+/** By version, 0 for none; those of clients behind those of servers. */
+const tables: (Uint8Array | undefined)[] = [];
+const CLIENT_TABLES = 8;
 
 /** 256 verdicts for a side and a version: 1 where `firstByteError` finds nothing. Made once each, shared by all readers. */
 export function legalFirstBytes(side: Side, version: ProtocolVersion | undefined): Uint8Array {
-  const key = `${side} ${String(version)}`;
-  let table = tables.get(key);
+  const place = (side === "client" ? CLIENT_TABLES : 0) + (version ?? 0);
+  let table = tables[place];
   if (table === undefined) {
     table = Uint8Array.from({ length: 256 }, (_, byte) =>
       firstByteError(byte, side, version) === undefined ? 1 : 0,
     );
-    tables.set(key, table);
+    tables[place] = table;
   }
   return table;
 }
