@@ -14,7 +14,7 @@ const help = `usage: node bench/run.mjs [options]
   --cmd 'NAME=COMMAND'  another broker; {port}, {wsPort} and {data} are filled in; may be repeated
   --without-heirloom    measure only the others
   --only NAME[,NAME]    only these rows, and those their targets refer to
-  --runs N              runs of each row and broker, default 5
+  --runs N              runs of each row and broker, default 5; the rows that take minutes have 3 at most
   --seconds S           how long a timed run lasts, default 5
   --warmup S            leave the first S seconds of a flow out of its figures, default 0
   --out FILE.md         write the report there instead of stdout
@@ -75,13 +75,12 @@ async function measureAll(options) {
     const brokers = options.brokers.filter((broker) => row.loads.every((load) => canTake(broker, load)));
     const byBroker = new Map(brokers.map((broker) => [broker.name, []]));
     outcomes.set(row.name, byBroker);
-    for (let run = 1; run <= options.runs; run++) {
+    const runs = Math.min(options.runs, row.mostRuns ?? Infinity);
+    for (let run = 1; run <= runs; run++) {
       for (const broker of brokers) {
         const outcome = await measureOnce(row, broker, options);
         byBroker.get(broker.name).push(outcome);
-        process.stderr.write(
-          `${row.name} ${run}/${options.runs} ${broker.name}: ${progress(row, outcome)}\n`,
-        );
+        process.stderr.write(`${row.name} ${run}/${runs} ${broker.name}: ${progress(row, outcome)}\n`);
       }
     }
   }

@@ -72,7 +72,7 @@ function machineSection({ machine, options }) {
   const facts = Object.entries(machine).map(([name, value]) => `- ${name}: ${value}`);
   const { runs, seconds, warmup } = options;
   const text =
-    `Median of ${runs} runs (smallest - largest), ${seconds} s each where a run is timed, ` +
+    `Median of ${runs} runs (smallest - largest; 3 at most of the offline and retained rows), ${seconds} s each where a run is timed, ` +
     `${warmup === 0 ? "no warm-up left out" : `${warmup} s of warm-up left out`}. ` +
     "Each run meets a fresh broker process; brokers take turns. CPU is that of the broker, on the same machine as " +
     "the load generator.";

@@ -25,6 +25,7 @@
  * @property {string} what one line for the report
  * @property {Load[]} loads each one meets a fresh broker
  * @property {Figure[]} figures
+ * @property {number} [mostRuns] repeated no more often than this: a run takes minutes and is long enough by itself
  */
 
 /** CPU of the broker for each delivered message. */
@@ -105,6 +106,7 @@ export const rows = [
   {
     name: "offline-sessions",
     what: "QoS 1 to one filter with 10,000 lasting sessions that are offline, against 1; one comes back and checks",
+    mostRuns: 3,
     loads: [
       { args: [...offlinePublish, "-S", "10000"], timed: true },
       { args: [...offlinePublish, "-S", "1"], timed: true },
@@ -123,6 +125,7 @@ export const rows = [
   {
     name: "offline-drain",
     what: "1,000 sessions come back to 1,000 queued QoS 1 messages each",
+    mostRuns: 3,
     loads: [{ args: "offline -S 1000 -n 1000 -q 1 --keep --drain-s 300".split(" "), timed: false }],
     figures: [{ ...cpuPerMessage, ours: 3 }],
   },
@@ -144,6 +147,7 @@ export const rows = [
   {
     name: "retain-1m",
     what: "store 1,000,000 retained messages of 64 bytes at QoS 1, then fetch all by one wildcard",
+    mostRuns: 3,
     loads: [{ args: `retain -n 1000000 -q 1 --keep --prefix ${retainedPrefix}`.split(" "), timed: false }],
     figures: [
       { name: "CPU per fetched message", unit: "us", of: ([run]) => run.cpu_us_per_msg, ours: 1.6 },

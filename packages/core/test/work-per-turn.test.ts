@@ -184,7 +184,7 @@ describe("work per turn", () => {
     assert.equal(batches.length, 2);
   });
 
-  it("allocates at most 320 bytes for a QoS 0 message and at most 800 for one of QoS 1, over 100,000 messages", () => {
+  it("allocates at most 300 bytes for a QoS 0 message and at most 620 for one of QoS 1, over 100,000 messages", () => {
     const script = new URL("./support/allocations.js", import.meta.url);
     const child = spawnSync(
       process.execPath,
@@ -193,7 +193,7 @@ describe("work per turn", () => {
     );
     assert.equal(child.status, 0, child.stderr);
     const { qos0, qos1 } = JSON.parse(child.stdout) as { qos0: number; qos1: number };
-    assert.ok(qos0 > 0 && qos0 <= 320, `${qos0} bytes for a QoS 0 message`);
-    assert.ok(qos1 > 0 && qos1 <= 800, `${qos1} bytes for a QoS 1 message`);
+    assert.ok(qos0 > 0 && qos0 <= 300, `${qos0} bytes for a QoS 0 message`);
+    assert.ok(qos1 > 0 && qos1 <= 620, `${qos1} bytes for a QoS 1 message`);
   });
 });

@@ -35,6 +35,9 @@ export interface Match {
   readonly groups: readonly SharedGroup[];
 }
 
+/** One for all topics that match nothing: a hundred thousand of them may be remembered. */
+const NOBODY: Match = { recipients: [], logs: [], groups: [] };
+
 /** What a SUBSCRIBE did for one filter. */
 export interface Subscribed {
   /** Whether the session had a subscription with this filter before. 5.0 [MQTT-3.3.1-10]. */
@@ -79,7 +82,8 @@ export class SubscriptionTable {
         recipient.add(stretch);
       }
     });
-    return { recipients: [...bySession.values()], logs, groups };
+    const isNobody = bySession.size === 0 && logs.length === 0 && groups.length === 0;
+    return isNobody ? NOBODY : { recipients: [...bySession.values()], logs, groups };
   }
 
   /** Whether the session may subscribe to one filter more, or has it already. */
