@@ -69,19 +69,31 @@ export class Acceptance {
     return logs.some((log) => log.isFull(limits, turn.number));
   }
 
-  /** By the policy "hold": a promise to wait for before `accept`, or `undefined` when there is room. */
+  /**
+   * A promise to wait for before `accept`, or `undefined` when there is room: while the disk does not keep up, and by the
+   * policy "hold" while a queue is full.
+   */
   room(topicName: string): Promise<void> | undefined {
-    if (this.#context.limits.queuePolicy !== "hold") return undefined;
-    return this.#isAnyFull(this.#fanOut.match(topicName).logs) ? this.#waitForRoom(topicName) : undefined;
+    const { counters, limits } = this.#context;
+    if (counters.unsavedBytes <= limits.unsavedBytes && limits.queuePolicy !== "hold") return undefined;
+    return this.#hasRoom(topicName) ? undefined : this.#waitForRoom(topicName);
+  }
+
+  #hasRoom(topicName: string): boolean {
+    const { counters, limits, turn } = this.#context;
+    const { logs } = this.#fanOut.match(topicName);
+    // On a full disk nobody waits: messages are refused.
+    if (counters.unsavedBytes > limits.unsavedBytes && logs.length > 0 && !turn.isFull) return false;
+    return limits.queuePolicy !== "hold" || !this.#isAnyFull(logs);
   }
 
   async #waitForRoom(topicName: string): Promise<void> {
     do {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    } while (this.#isAnyFull(this.#fanOut.match(topicName).logs));
+    } while (!this.#hasRoom(topicName));
   }
 
-  /** Queues became shorter, or ended: publishers that wait look again. */
+  /** Queues became shorter, or ended, or the disk kept up, or is full: publishers that wait look again. */
   roomChanged(): void {
     const waiting = this.#waiting;
     this.#waiting = [];

@@ -99,9 +99,15 @@ export class Broker implements ConnectionHost {
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     const observer = options.observer ?? { event: () => undefined };
     const turn = new Turn(store, world, {
-      storeFull: (full) => observer.event("storeFull", { full }),
+      storeFull: (full) => {
+        observer.event("storeFull", { full });
+        this.#parts.acceptance.roomChanged();
+      },
       storeFailed: (error) => this.#storeFailed(error),
-      committed: (batch) => this.#context.logs.committed(batch),
+      committed: (batch) => {
+        this.#context.logs.committed(batch);
+        this.#parts.acceptance.roomChanged();
+      },
     });
     const logs = new LogTable({
       limits: this.limits,
@@ -284,7 +290,7 @@ export class Broker implements ConnectionHost {
     this.counters.turns++;
     if (this.#unchecked.size > 0) this.#checkSome();
     pumps.run();
-    if (this.#parts.acceptance.waitingCount > 0) this.#sweepNow(false);
+    if (this.limits.queuePolicy === "hold" && this.#parts.acceptance.waitingCount > 0) this.#sweepNow(false);
     encoder.endTurn();
     turn.end();
     this.counters.batches = turn.batches;

@@ -61,6 +61,8 @@ export class Counters {
   logs = 0;
   /** Gauge: bytes of log blocks in memory. */
   logCacheBytes = 0;
+  /** Gauge: bytes of queued messages that are not on disk yet. */
+  unsavedBytes = 0;
   /** Gauge: bytes that wait for sockets, or for the disk before that. */
   /** Times that a client was made to wait, or was disconnected, for sending too fast. */
   rateLimited = 0;

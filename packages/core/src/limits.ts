@@ -58,6 +58,8 @@ export interface Limits {
    * of connections; beyond twice as many nothing is added that can wait or be dropped.
    */
   readonly totalOutputBytes: number;
+  /** Bytes of queued messages that are not on disk yet. Beyond them publishers are not read until the disk has kept up. */
+  readonly unsavedBytes: number;
   /** Bytes of recent log blocks kept in memory for all logs together. */
   readonly logCacheBytes: number;
   /** Levels of a topic name or filter. */
@@ -150,6 +152,7 @@ export const DEFAULT_LIMITS: Limits = {
   cleanQueueBytes: 67_108_864,
   outputBytes: 8_388_608,
   totalOutputBytes: 536_870_912,
+  unsavedBytes: 67_108_864,
   logCacheBytes: 67_108_864,
   topicLevels: 128,
   topicLength: 65_535,

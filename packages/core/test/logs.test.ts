@@ -104,6 +104,8 @@ function makeLog(): { log: Log; cachedBytes: () => number; owner: CursorOwner & 
     {
       keepsPublisher: false,
       save: (saved) => (saved.unsaved = true),
+      appended: () => undefined,
+      saving: () => undefined,
       cached: (_log, bytes) => (cachedBytes += bytes),
     },
     1,

@@ -15,7 +15,13 @@ import {
 import fc from "fast-check";
 
 const log = new Log(
-  { keepsPublisher: false, save: () => undefined, cached: () => undefined },
+  {
+    keepsPublisher: false,
+    save: () => undefined,
+    appended: () => undefined,
+    saving: () => undefined,
+    cached: () => undefined,
+  },
   1,
   "t",
   0,

@@ -53,6 +53,8 @@ export class LogTable implements LogHost {
   /** Logs whose cursors moved since the last look. */
   #touched = new Set<Log>();
   readonly #trims = new Trims();
+  /** Of `unsavedBytes`: what the next batch to be on disk takes with it. */
+  #savingBytes = 0;
 
   constructor(host: LogTableHost) {
     this.#host = host;
@@ -120,6 +122,14 @@ export class LogTable implements LogHost {
 
   save(log: Log): void {
     this.#host.turn.save(log);
+  }
+
+  appended(bytes: number): void {
+    this.#host.counters.unsavedBytes += bytes;
+  }
+
+  saving(bytes: number): void {
+    this.#savingBytes += bytes;
   }
 
   cached(log: Log, bytes: number): void {
@@ -214,6 +224,8 @@ export class LogTable implements LogHost {
   /** A batch is on disk: blocks in memory beyond the bounds are forgotten. */
   committed(durable: number): void {
     const { counters, limits } = this.#host;
+    counters.unsavedBytes -= this.#savingBytes;
+    this.#savingBytes = 0;
     for (const log of this.#cached) {
       if (counters.logCacheBytes <= limits.logCacheBytes) break;
       log.forgetRecent(durable, 0);

@@ -39,6 +39,10 @@ export interface LogHost {
   /** Whether entries say who published: there is a subscription with No Local somewhere. */
   readonly keepsPublisher: boolean;
   save(log: Log): void;
+  /** So many bytes more are not on disk. */
+  appended(bytes: number): void;
+  /** So many of these go with the batch that is being collected, or with nothing any more. */
+  saving(bytes: number): void;
   /** Bytes in memory changed by `bytes`. */
   cached(log: Log, bytes: number): void;
 }
@@ -65,6 +69,8 @@ export class Log implements Stored {
   #unsavedFrom = 0;
   /** Bytes of the last block: the next one probably takes as much. */
   #expectedBytes = 0;
+  /** Bytes of entries that are not in a batch yet. */
+  #unsavedBytes = 0;
   #fullInTurn = -1;
   #isFull = false;
   #lowBytes = 0;
@@ -98,8 +104,11 @@ export class Log implements Stored {
       this.#recent.push(block);
       if (!this.unsaved) this.#host.save(this);
     }
-    this.totalBytes += block.append(message, sequence, identifiers, this.#host.keepsPublisher);
+    const bytes = block.append(message, sequence, identifiers, this.#host.keepsPublisher);
+    this.totalBytes += bytes;
     this.endIndex++;
+    this.#unsavedBytes += bytes;
+    this.#host.appended(bytes);
   }
 
   save(batch: StoreBatch, batchNumber: number): void {
@@ -111,6 +120,8 @@ export class Log implements Stored {
       batch.append(block.close(batchNumber));
       cachedBytes += block.byteLength;
     }
+    this.#host.saving(this.#unsavedBytes);
+    this.#unsavedBytes = 0;
     if (cachedBytes > 0) {
       this.#host.cached(this, cachedBytes);
       this.#expectedBytes = cachedBytes;
@@ -176,6 +187,8 @@ export class Log implements Stored {
   /** The log is dropped: nothing of it is kept. */
   forgetAll(): void {
     this.#host.cached(this, -this.recentBytes);
+    this.#host.saving(this.#unsavedBytes);
+    this.#unsavedBytes = 0;
     this.#recent.length = 0;
     this.#unsavedFrom = 0;
   }

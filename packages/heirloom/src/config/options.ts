@@ -314,6 +314,12 @@ export const LIMIT_OPTIONS: OptionTable<Limits> = {
     "Bytes that wait for all sockets together. Beyond them each connection has only its share, this divided by the number " +
       "of connections; beyond twice as many nothing is added that can wait or be dropped.",
   ),
+  unsavedBytes: limit(
+    "unsavedBytes",
+    size({ minimum: 1_024, maximum: MAXIMUM.bytes }),
+    "Queued messages that are not on disk yet. Beyond it, publishers whose messages go to queues are not read until the " +
+      "disk has kept up.",
+  ),
   logCacheBytes: limit(
     "logCacheBytes",
     size({ minimum: 0, maximum: MAXIMUM.bytes }),
