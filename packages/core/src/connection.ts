@@ -397,6 +397,7 @@ export class Connection implements Outlet, Flushable {
 
   #deadlinePassed(nowMs: number): void {
     if (this.state !== "connected") {
+      this.context.counters.handshakesTimedOut++;
       this.#end("abnormal", ReasonCode.MAXIMUM_CONNECT_TIME, "no complete CONNECT within the time allowed");
       return;
     }

@@ -5,6 +5,8 @@ export class Counters {
   connectionsRefused = 0;
   /** Gauge. */
   connectionsOpen = 0;
+  /** Connections ended because no whole CONNECT came in time. Upgrades to WebSocket that did not end do not count here. */
+  handshakesTimedOut = 0;
   /** Handshakes ended because others came and too many were waiting. */
   handshakesDropped = 0;
   bytesReceived = 0;

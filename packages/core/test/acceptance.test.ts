@@ -123,3 +123,44 @@ test("hold: the end of the full session lets its publishers go on", async () => 
   await broker.advance(1);
   assert.deepEqual(pub.words(), ["PUBREC 8 0x10"]);
 });
+
+test("while the disk does not keep up, publishers of queued messages are not read; others go on - attack MEM-12", async () => {
+  const broker = await MemoryBroker.start({ limits: { unsavedBytes: 10_000 } });
+  const sub = await lasting(broker, "sub");
+  await sub.subscribe("t");
+  await sub.drop();
+  const pub = await clean(broker, "pub");
+  broker.disk.state = "slow";
+  for (const payload of numbers(30))
+    pub.sendPublish({ topicName: "t", qos: 1, payload: payload.padEnd(1_000, "x") });
+  await broker.settle();
+  assert.deepEqual([pub.words(), pub.transport.isPaused], [[], true]);
+  assert.ok(broker.counters.unsavedBytes > 10_000 && broker.counters.unsavedBytes < 12_000);
+  const other = await clean(broker, "other");
+  assert.deepEqual(await other.publish({ topicName: "else", qos: 1, packetId: 1 }), ["PUBACK 1 0x10"]);
+  broker.disk.state = "ok";
+  await broker.settle();
+  assert.equal(pub.words().length, 30);
+  assert.deepEqual([broker.counters.unsavedBytes, pub.transport.isPaused], [0, false]);
+  assert.equal((await resume(broker, "sub")).words.length - 1, 30);
+});
+
+test("a disk that is full lets nobody wait: what waited for it is refused with 0x97", async () => {
+  const broker = await MemoryBroker.start({ limits: { unsavedBytes: 2_000 } });
+  const sub = await lasting(broker, "sub");
+  await sub.subscribe("t");
+  await sub.drop();
+  const pub = await clean(broker, "pub");
+  broker.disk.state = "slow";
+  for (const payload of numbers(5))
+    pub.sendPublish({ topicName: "t", qos: 1, payload: payload.padEnd(1_000, "x") });
+  await broker.settle();
+  broker.disk.state = "full";
+  await broker.settle();
+  broker.disk.state = "ok";
+  await broker.advance(1);
+  const words = pub.words();
+  assert.equal(words.length, 5);
+  assert.ok(words.slice(0, 2).every((word) => !word.includes("0x97")));
+  assert.ok(words.at(-1)?.includes("0x97"));
+});

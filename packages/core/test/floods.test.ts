@@ -25,6 +25,7 @@ test("connections that never say CONNECT are ended after the time that is allowe
   assert.equal(broker.counters.connectionsOpen, 100);
   await broker.advance(6);
   assert.equal(broker.counters.connectionsOpen, 0);
+  assert.equal(broker.counters.handshakesTimedOut, 100);
   assert.ok(silent.every((client) => client.isClosed));
 });
 

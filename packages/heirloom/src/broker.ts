@@ -254,7 +254,11 @@ export class Broker {
       return listenTcp(settings, accept);
     }
     const { listenWebSocket } = await import("./transports/websocket.ts");
-    return listenWebSocket(settings, accept);
+    const { counters } = this.#core;
+    const { connectTimeoutMs, maximumConnectSize, pendingConnections } = this.#core.limits;
+    const dropped = (): void => void counters.handshakesDropped++;
+    const handshakes = { connectTimeoutMs, maximumConnectSize, pendingConnections, dropped };
+    return listenWebSocket(settings, handshakes, accept);
   }
 
   #accept(transport: NewTransport, listener: CoreListener): void {

@@ -5,8 +5,10 @@ import { once } from "node:events";
 import { request } from "node:http";
 import { describe, it, type TestContext } from "node:test";
 import { WebSocket } from "ws";
+import { DEFAULT_LIMITS } from "@heirloom/core";
 import type { ListenerOptions } from "heirloom";
 import { resolveSettings } from "../dist/config/settings.js";
+import type { HandshakeRules } from "../dist/transports/handshakes.js";
 import type { Listener } from "../dist/transports/transport.js";
 import { listenWebSocket } from "../dist/transports/websocket.js";
 import { Accepting, connectTcp, readAll, type NotingConnection } from "./support.ts";
@@ -14,6 +16,7 @@ import { Accepting, connectTcp, readAll, type NotingConnection } from "./support
 async function listening(
   context: TestContext,
   options: ListenerOptions = {},
+  handshakes: Partial<HandshakeRules> = {},
 ): Promise<{ listener: Listener; accepting: Accepting }> {
   const accepting = new Accepting();
   const [settings] = resolveSettings(
@@ -22,7 +25,9 @@ async function listening(
     [],
   ).listeners;
   assert.ok(settings !== undefined);
-  const listener = await listenWebSocket(settings, accepting.accept);
+  const { connectTimeoutMs, maximumConnectSize, pendingConnections } = DEFAULT_LIMITS;
+  const rules = { connectTimeoutMs, maximumConnectSize, pendingConnections, dropped: () => undefined };
+  const listener = await listenWebSocket(settings, { ...rules, ...handshakes }, accepting.accept);
   context.after(() => listener.close());
   return { listener, accepting };
 }
@@ -136,6 +141,35 @@ describe("listenWebSocket", () => {
     reset.resetAndDestroy();
     assert.equal(await upgradeStatus(listener.url, ["mqtt"]), 101);
     await accepting.next();
+  });
+
+  it("ends upgrades that do not come to an end within the time for CONNECT - attack CONN-01", async (context) => {
+    const { listener } = await listening(context, {}, { connectTimeoutMs: 100 });
+    const socket = await connectTcp(context, listener.port);
+    socket.write("GET / HTTP/1.1\r\nHost: x\r\n");
+    await readAll(socket);
+  });
+
+  it("closes the oldest upgrade when there are too many - attack CONN-01", async (context) => {
+    let dropped = 0;
+    const handshakes = { pendingConnections: 1, dropped: () => void dropped++ };
+    const { listener } = await listening(context, {}, handshakes);
+    const silent = await connectTcp(context, listener.port);
+    const closed = readAll(silent);
+    assert.equal(await upgradeStatus(listener.url, ["mqtt"]), 101);
+    await closed;
+    assert.equal(dropped, 1);
+  });
+
+  it("ends a connection whose first message is larger than CONNECT may be - attack MEM-01", async (context) => {
+    const { listener, accepting } = await listening(context, {}, { maximumConnectSize: 1_000 });
+    const socket = new WebSocket(listener.url, "mqtt");
+    context.after(() => socket.terminate());
+    await once(socket, "open");
+    await accepting.next();
+    socket.on("error", () => undefined);
+    socket.send(Buffer.alloc(10_000), { fin: false });
+    await once(socket, "close");
   });
 
   it("refuses headers that are too long", async (context) => {

@@ -4,10 +4,10 @@
 import { createServer, STATUS_CODES, type Server } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { DEFAULT_LIMITS } from "@heirloom/core";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
 import type { ListenerSettings } from "../config/settings.ts";
 import { isLoopback } from "../loopback.ts";
+import { Handshakes, type HandshakeRules } from "./handshakes.ts";
 import { listen, stopListening } from "./listen.ts";
 import {
   CLOSE_GRACE_MS,
@@ -117,8 +117,14 @@ class WebSocketTransport implements NewTransport {
 }
 
 /** @throws ListenError when the address cannot be had. */
-export async function listenWebSocket(settings: ListenerSettings, accept: Accept): Promise<Listener> {
-  const server = createHttpServer(settings);
+export async function listenWebSocket(
+  settings: ListenerSettings,
+  handshakeRules: HandshakeRules,
+  accept: Accept,
+): Promise<Listener> {
+  const server = createHttpServer(settings, handshakeRules);
+  const handshakes = new Handshakes(handshakeRules);
+  server.on("connection", (socket) => handshakes.begin(socket));
   const rules = upgradeRules(settings);
   // `closeTimeout` is younger than the types of `ws`; a variable may have more than they know.
   const options = {
@@ -138,7 +144,8 @@ export async function listenWebSocket(settings: ListenerSettings, accept: Accept
     }
     const remoteAddress = remoteAddressOf(request.socket);
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      limitFirstMessage(request.socket, webSocket, DEFAULT_LIMITS.maximumConnectSize);
+      handshakes.end(request.socket);
+      limitFirstMessage(request.socket, webSocket, handshakeRules.maximumConnectSize);
       accept(new WebSocketTransport(webSocket, remoteAddress));
     });
   });
@@ -171,14 +178,17 @@ function limitFirstMessage(socket: Socket, webSocket: WebSocket, mostBytes: numb
   webSocket.once("message", () => socket.off("data", check));
 }
 
+/** Milliseconds between two looks at handshakes that take too long. */
+const CHECKING_MS = 1_000;
+
 /** An HTTP server that does nothing but upgrades, and does not wait long for them. */
-function createHttpServer(settings: ListenerSettings): Server {
+function createHttpServer(settings: ListenerSettings, { connectTimeoutMs }: HandshakeRules): Server {
   const server = createServer(
     {
       maxHeaderSize: 8_192,
-      headersTimeout: 5_000,
-      requestTimeout: 5_000,
-      connectionsCheckingInterval: 1_000,
+      headersTimeout: connectTimeoutMs,
+      requestTimeout: connectTimeoutMs,
+      connectionsCheckingInterval: Math.min(CHECKING_MS, connectTimeoutMs),
       keepAlive: true,
       keepAliveInitialDelay: 60_000,
     },
