@@ -256,7 +256,7 @@ export class Broker {
     const { listenWebSocket } = await import("./transports/websocket.ts");
     const { counters } = this.#core;
     const { connectTimeoutMs, maximumConnectSize, pendingConnections } = this.#core.limits;
-    const dropped = (): void => void counters.handshakesDropped++;
+    const dropped = (): number => counters.handshakesDropped++;
     const handshakes = { connectTimeoutMs, maximumConnectSize, pendingConnections, dropped };
     return listenWebSocket(settings, handshakes, accept);
   }

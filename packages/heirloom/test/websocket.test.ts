@@ -152,7 +152,7 @@ describe("listenWebSocket", () => {
 
   it("closes the oldest upgrade when there are too many - attack CONN-01", async (context) => {
     let dropped = 0;
-    const handshakes = { pendingConnections: 1, dropped: () => void dropped++ };
+    const handshakes = { pendingConnections: 1, dropped: () => dropped++ };
     const { listener } = await listening(context, {}, handshakes);
     const silent = await connectTcp(context, listener.port);
     const closed = readAll(silent);

@@ -9,7 +9,7 @@ export interface HandshakeRules {
   readonly maximumConnectSize: number;
   readonly pendingConnections: number;
   /** A socket was closed because there were too many. */
-  dropped(): void;
+  dropped(): unknown;
 }
 
 export class Handshakes {
