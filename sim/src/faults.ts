@@ -3,6 +3,7 @@
 
 import type { QoS } from "@heirloom/codec";
 import { DeliveryCounts, StoreBatch } from "@heirloom/core";
+import { LogTable } from "../../packages/core/dist/logs/log-table.js";
 import { Connection } from "../../packages/core/dist/connection.js";
 import { FanOut } from "../../packages/core/dist/fan-out.js";
 import { Receiver } from "../../packages/core/dist/qos/receiver.js";
@@ -17,6 +18,7 @@ import { SharedGroup } from "../../packages/core/dist/sessions/shared-group.js";
 import { SubscriptionTable } from "../../packages/core/dist/sessions/subscription-table.js";
 import { Turn } from "../../packages/core/dist/turn.js";
 import { Disk } from "./disk.ts";
+import { Rules } from "./rules.ts";
 
 export interface Fault {
   readonly name: string;
@@ -421,6 +423,42 @@ export const FAULTS: readonly Fault[] = [
             this.context.counters.delivered++;
           },
       ),
+  },
+  {
+    name: "Maximum Packet Size is ignored",
+    mostSeeds: 100,
+    plant: () => replace(Connection.prototype, "omission", () => () => undefined),
+  },
+  {
+    name: "the answer of a publish hook that took its time is ignored",
+    mostSeeds: 100,
+    plant: () =>
+      replace(
+        Rules.prototype,
+        "hooks",
+        (original) =>
+          function (this: Rules, ...all) {
+            const { publish, ...others } = original.apply(this, all);
+            if (publish === undefined) return others;
+            return {
+              ...others,
+              publish: (message, client) => {
+                const answer = publish(message, client);
+                return answer instanceof Promise ? answer.then(() => undefined) : answer;
+              },
+            };
+          },
+      ),
+  },
+  {
+    name: "publish() of the application resolves before the message is on disk",
+    mostSeeds: 100,
+    plant: () => replace(Turn.prototype, "whenDurable", () => () => Promise.resolve()),
+  },
+  {
+    name: "log blocks stay in memory",
+    mostSeeds: 20,
+    plant: () => replace(LogTable.prototype, "committed", () => nothing),
   },
   {
     name: "PUBCOMP is not noted",

@@ -126,6 +126,7 @@ export class Link implements Transport {
   #isPaused = false;
   #isCopied = false;
   #held: Uint8Array[] = [];
+  #isEndHeld = false;
   #isClientGone = false;
 
   constructor(schedule: Schedule, random: Random, trace: Trace, client: ClientEnd, name: string) {
@@ -143,7 +144,7 @@ export class Link implements Transport {
   attach(connection: Connection, life: Life): void {
     this.#connection = connection;
     this.#life = life;
-    for (const bytes of this.#held.splice(0)) this.#arriveAtBroker(bytes);
+    this.#giveHeld();
   }
 
   // --- the client's side -----------------------------------------------------------------------------------------
@@ -162,7 +163,7 @@ export class Link implements Transport {
     if (this.#isClientGone) return;
     this.#isClientGone = true;
     this.cause();
-    this.#toBroker.end(() => this.#closedAtBroker());
+    this.#toBroker.end(() => this.#endedAtBroker());
   }
 
   // --- faults ----------------------------------------------------------------------------------------------------
@@ -237,9 +238,7 @@ export class Link implements Transport {
   pause(paused: boolean): void {
     this.#isPaused = paused;
     if (paused) return;
-    this.#schedule.after(0, () => {
-      for (const bytes of this.#held.splice(0)) this.#arriveAtBroker(bytes);
-    });
+    this.#schedule.after(0, () => this.#giveHeld());
   }
 
   get bufferedBytes(): number {
@@ -251,14 +250,27 @@ export class Link implements Transport {
   // --- arrivals --------------------------------------------------------------------------------------------------
 
   #arriveAtBroker(bytes: Uint8Array): void {
-    if (this.#isPaused || this.#connection === undefined) {
-      this.#held.push(bytes);
-      return;
+    this.#held.push(bytes);
+    this.#giveHeld();
+  }
+
+  /** What arrived goes to the broker in order, as far as it reads; the end comes behind it. */
+  #giveHeld(): void {
+    while (!this.#isPaused && this.#connection !== undefined) {
+      const bytes = this.#held.shift();
+      if (bytes === undefined) break;
+      this.lastReceivedMs = this.#schedule.nowMs;
+      this.#trace.bytes(bytes);
+      // The broker may keep the bytes: they are its own.
+      this.#life?.run(() => this.#connection?.receive(bytes.slice()));
     }
-    this.lastReceivedMs = this.#schedule.nowMs;
-    this.#trace.bytes(bytes);
-    // The broker may keep the bytes: they are its own.
-    this.#life?.run(() => this.#connection?.receive(bytes.slice()));
+    if (this.#isEndHeld && !this.#isPaused) this.#closedAtBroker();
+  }
+
+  /** The client closed in good order: who does not read does not see it. */
+  #endedAtBroker(): void {
+    this.#isEndHeld = true;
+    this.#giveHeld();
   }
 
   #arriveAtClient(bytes: Uint8Array): void {
@@ -277,7 +289,7 @@ export class Link implements Transport {
   #closedAtClient(): void {
     if (this.#isClientGone) return;
     this.#isClientGone = true;
-    this.#toBroker.end(() => this.#closedAtBroker());
+    this.#toBroker.end(() => this.#endedAtBroker());
     this.#client.closed();
   }
 

@@ -3,6 +3,7 @@
 
 import type { ProtocolVersion, QoS } from "@heirloom/codec";
 import type { Limits } from "@heirloom/core";
+import type { RulesPlan } from "./rules.ts";
 import { Random } from "./random.ts";
 
 export interface ClientPlan {
@@ -69,6 +70,7 @@ export type What =
       readonly count: number;
       readonly message: PublishPlan;
     }
+  | { readonly kind: "application-publishes"; readonly message: PublishPlan }
   | {
       readonly kind: "subscribe";
       readonly client: number;
@@ -82,7 +84,8 @@ export type What =
   | { readonly kind: "disk-full"; readonly forMs: number }
   | { readonly kind: "disk-slow"; readonly slowMs: number; readonly forMs: number }
   | { readonly kind: "sync-fails" }
-  | { readonly kind: "clock-jumps"; readonly byMs: number }
+  /** The wall clock jumps, and the process dies unless `downMs` is `undefined`. */
+  | { readonly kind: "clock-jumps"; readonly byMs: number; readonly downMs: number | undefined }
   | { readonly kind: "wait" };
 
 /** One step: what is done, how long after the step before, and the seed of all that is random in it. */
@@ -97,6 +100,10 @@ export interface Plan {
   readonly limits: Partial<Limits>;
   /** Whether a crash brings the broker's packet identifiers near the last one, as after 65,000 deliveries. */
   readonly isNearLastPacketId?: boolean;
+  /** The application's hooks; none when it is not said. */
+  readonly rules?: RulesPlan | undefined;
+  /** Whether the application subscribes to everything. */
+  readonly isApplicationSubscribed?: boolean;
   readonly clients: readonly ClientPlan[];
   readonly steps: readonly Step[];
 }
@@ -129,11 +136,16 @@ export function makePlan(seed: number, stepCount: number): Plan {
     makeClient(random, index, random.pick(versions)),
   );
   const isNearLastPacketId = random.chance(0.2);
+  const some = (): boolean => random.chance(0.5);
+  const rules = random.chance(0.2) ? { publish: some(), subscribe: some(), deliver: some() } : undefined;
+  const isApplicationSubscribed = random.chance(0.2);
   const drawer = new StepDrawer(random, clients, limits.queuePolicy === "hold");
   return {
     seed,
     limits,
     isNearLastPacketId,
+    rules,
+    isApplicationSubscribed,
     clients,
     steps: Array.from({ length: stepCount }, () => drawer.draw()),
   };
@@ -209,6 +221,7 @@ class StepDrawer {
       { weight: random.between(2, 20), draw: () => this.#leave() },
       { weight: random.between(5, 20), draw: () => this.#subscribe() },
       { weight: sometimes(3), draw: () => this.#unsubscribe() },
+      { weight: sometimes(4), draw: () => ({ kind: "application-publishes", message: this.#message() }) },
       {
         weight: sometimes(1),
         draw: () => ({ kind: "slow", client: this.#client(), bytesPerMs: random.pick([0.05, 1, 20]) }),
@@ -237,7 +250,11 @@ class StepDrawer {
       { weight: sometimes(0.3), draw: () => ({ kind: "sync-fails" }) },
       {
         weight: sometimes(this.#isExpiring ? 2 : 0.5),
-        draw: () => ({ kind: "clock-jumps", byMs: random.pick(JUMPS_MS) }),
+        draw: () => ({
+          kind: "clock-jumps",
+          byMs: random.pick(JUMPS_MS),
+          downMs: random.chance(0.5) ? this.#downMs() : undefined,
+        }),
       },
       { weight: random.between(1, 10), draw: () => ({ kind: "wait" }) },
     ];
@@ -312,19 +329,24 @@ class StepDrawer {
 
   #publish(): What {
     const random = this.#random;
-    const retain = random.chance(0.15);
     return {
       kind: "publish",
       client: this.#publisher(),
       count: random.chance(0.05) ? random.between(2, 30) : 1,
-      message: {
-        topicName: random.pick(TOPICS),
-        qos: random.pick([0, 1, 1, 2, 2]),
-        retain,
-        isEmpty: retain && random.chance(0.3),
-        expiryInterval: this.#isExpiring && random.chance(0.4) ? random.pick([1, 20, 100_000]) : -1,
-        size: random.chance(0.01) ? random.between(2_000, 70_000) : random.chance(0.05) ? 150 : 0,
-      },
+      message: this.#message(),
+    };
+  }
+
+  #message(): PublishPlan {
+    const random = this.#random;
+    const retain = random.chance(0.15);
+    return {
+      topicName: random.pick(TOPICS),
+      qos: random.pick([0, 1, 1, 2, 2]),
+      retain,
+      isEmpty: retain && random.chance(0.3),
+      expiryInterval: this.#isExpiring && random.chance(0.4) ? random.pick([1, 20, 100_000]) : -1,
+      size: random.chance(0.01) ? random.between(2_000, 70_000) : random.chance(0.05) ? 150 : 0,
     };
   }
 

@@ -4,6 +4,7 @@ import { Broker, DeliveryCounts, type Limits, type Listener, StoreError } from "
 import { type Disk, SimStore } from "./disk.ts";
 import { Life } from "./life.ts";
 import type { Link } from "./network.ts";
+import type { Rules } from "./rules.ts";
 import type { Random } from "./random.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Trace } from "./trace.ts";
@@ -14,7 +15,7 @@ export interface ProcessListener {
   /** The process ended; everything decided before `durableSinceMs` is on disk. */
   ended(durableSinceMs: number): void;
   /** It is up again; its wall clock was `aheadMs` ahead of true time when it started, at `sinceMs`. */
-  started(sinceMs: number, aheadMs: number): void;
+  started(broker: Broker, sinceMs: number, aheadMs: number): void;
   /** A turn of the broker is over. */
   turned(broker: Broker): void;
   threw(error: unknown): void;
@@ -34,6 +35,7 @@ export class BrokerProcess {
   readonly #trace: Trace;
   readonly #disk: Disk;
   readonly #limits: Partial<Limits>;
+  readonly #rules: Rules;
   readonly #listener: ProcessListener;
   readonly #links = new Set<Link>();
   #life: Life | undefined;
@@ -46,6 +48,7 @@ export class BrokerProcess {
     trace: Trace,
     disk: Disk,
     limits: Partial<Limits>,
+    rules: Rules,
     listener: ProcessListener,
   ) {
     this.#schedule = schedule;
@@ -53,6 +56,7 @@ export class BrokerProcess {
     this.#trace = trace;
     this.#disk = disk;
     this.#limits = limits;
+    this.#rules = rules;
     this.#listener = listener;
   }
 
@@ -91,6 +95,7 @@ export class BrokerProcess {
       store: new SimStore(this.#disk, life),
       world,
       limits: this.#limits,
+      hooks: this.#rules.hooks(life, this.#schedule, this.#random.fork()),
       storeFailed: () => this.crash(50),
     });
     this.#life = life;
@@ -109,7 +114,7 @@ export class BrokerProcess {
         if (life.isDead) return;
         this.#isOpen = true;
         this.#trace.say("process", "is up");
-        this.#listener.started(sinceMs, aheadMs);
+        this.#listener.started(broker, sinceMs, aheadMs);
       },
       (error: unknown) => {
         if (error instanceof StoreError) this.crash(50);

@@ -1,6 +1,7 @@
 // One run: carries out a plan on the simulated world, lets everybody come back, and has the model judge what happened.
 
 import { DEFAULT_LIMITS } from "@heirloom/core";
+import { Application } from "./application.ts";
 import { judgeBalance } from "./balance.ts";
 import { SimClient } from "./client.ts";
 import { Disk } from "./disk.ts";
@@ -10,6 +11,7 @@ import { Model } from "./model/model.ts";
 import { Report, type Violation } from "./model/report.ts";
 import type { Plan, Step, What } from "./plan.ts";
 import { BrokerProcess } from "./process.ts";
+import { Rules } from "./rules.ts";
 import { Random } from "./random.ts";
 import { Schedule } from "./schedule.ts";
 import { Trace } from "./trace.ts";
@@ -43,25 +45,34 @@ export class Simulation {
   readonly disk: Disk;
   readonly process: BrokerProcess;
   readonly clients: readonly SimClient[];
+  readonly application: Application;
   readonly #plan: Plan;
   #faults = 0;
 
   constructor(plan: Plan, isTranscriptKept: boolean) {
     const now = (): number => this.schedule.nowMs;
     const random = new Random(plan.seed ^ 0x5eed);
+    const rules = new Rules(plan.rules);
     this.#plan = plan;
     this.trace = new Trace(now, isTranscriptKept);
     this.report = new Report(now, (line) => this.trace.say("model", line));
-    this.model = new Model(now, this.report, plan.limits);
+    this.model = new Model(now, this.report, plan.limits, rules);
+    this.application = new Application(this.schedule, random.fork(), this.model);
     this.disk = new Disk(this.schedule, random.fork(), this.trace, (text) =>
       this.report.broken("store", text),
     );
     this.disk.isNearLastPacketId = plan.isNearLastPacketId === true;
     const limits = { ...DEFAULT_LIMITS, ...plan.limits };
-    this.process = new BrokerProcess(this.schedule, random.fork(), this.trace, this.disk, limits, {
-      ended: (durableSinceMs) => this.model.processEnded(durableSinceMs),
+    this.process = new BrokerProcess(this.schedule, random.fork(), this.trace, this.disk, limits, rules, {
+      ended: (durableSinceMs) => {
+        this.model.processEnded(durableSinceMs);
+        this.application.ended();
+      },
       turned: (broker) => judgeMemory(broker, plan.clients.length, this.disk.uncertainBytes, this.report),
-      started: (sinceMs, aheadMs) => this.model.processStarted(sinceMs, aheadMs),
+      started: (broker, sinceMs, aheadMs) => {
+        this.model.processStarted(sinceMs, aheadMs);
+        this.application.started(broker, plan.isApplicationSubscribed === true);
+      },
       threw: (error) =>
         this.report.broken("threw", error instanceof Error ? (error.stack ?? error.message) : String(error)),
     });
@@ -108,7 +119,7 @@ export class Simulation {
       const client = this.clients[what.client % this.clients.length];
       if (client !== undefined) doAtClient(client, what, seed);
     } else {
-      if (what.kind !== "wait") this.#faults++;
+      if (what.kind !== "wait" && what.kind !== "application-publishes") this.#faults++;
       this.#doToServer(what);
     }
     if (what.kind === "leave" || what.kind === "slow" || what.kind === "misbehave") this.#faults++;
@@ -134,7 +145,10 @@ export class Simulation {
       case "clock-jumps":
         trace.say("clock", `jumps by ${what.byMs} ms`);
         this.process.clockAheadMs += what.byMs;
+        if (what.downMs !== undefined) this.process.crash(what.downMs);
         return;
+      case "application-publishes":
+        return this.application.publish(what.message);
       case "sync-fails":
         disk.isBroken = true;
         return;

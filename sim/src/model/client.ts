@@ -27,6 +27,8 @@ export interface World extends Surroundings {
   /** When the process that had this connection was up again; `Infinity` while it is not; the link's end if that is on disk. */
   latestEndMs(link: Link): number;
   readonly clock: ClockModel;
+  /** Whether the broker may leave packets unread for a while. */
+  readonly holdsBack: boolean;
   /** Whether what the broker did at `timeMs`, and nobody was told, may have been forgotten in a crash. */
   mayBeForgotten(timeMs: number): boolean;
   /** A will arrived somewhere. */
@@ -190,6 +192,7 @@ export class ClientModel {
       this.#unanswered.length === 0 &&
       link?.endedMs !== undefined &&
       !link.wasCut &&
+      (!this.#world.holdsBack || link.endedMs <= (this.connection?.sentMs ?? 0)) &&
       !this.#world.mayBeForgotten(link.endedMs)
     );
   }
@@ -282,9 +285,10 @@ export class ClientModel {
 
   #subscribing(session: SessionModel, { packetId, subscriptions, properties }: Subscribe): void {
     const identifier = properties.subscriptionIdentifier ?? 0;
-    const grants = subscriptions.map((subscription) =>
-      session.subscriptions.subscribing({ ...subscription, identifier }, this.#world.nowMs),
-    );
+    const grants = subscriptions.map((subscription) => {
+      const qos = this.#world.rules.grants(subscription.topicFilter, subscription.qos);
+      return session.subscriptions.subscribing({ ...subscription, qos, identifier }, this.#world.nowMs);
+    });
     this.#subscribes.set(packetId, grants);
   }
 
@@ -367,8 +371,11 @@ export class ClientModel {
     }
     const message = this.#outgoing.get(packetId);
     if (type === PacketType.PUBCOMP || message === undefined) return;
-    if (reasonCode < 0x80) message.acceptedMs ??= this.#world.nowMs;
-    else message.wasRefused = true;
+    // 3.x has no way to say that a message is refused: the acknowledgement says nothing of a forbidden one.
+    if (reasonCode >= 0x80) message.wasRefused = true;
+    else if (!message.isForbidden) message.acceptedMs ??= this.#world.nowMs;
+    else if (this.version === 5)
+      this.#world.report.broken("acknowledgement", `${message.text} is forbidden, and was acknowledged`);
     this.#outgoing.delete(packetId);
   }
 

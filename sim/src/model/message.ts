@@ -17,6 +17,8 @@ export interface MessageInit {
   /** Bytes of its payload, about. */
   readonly size: number;
   readonly isWill: boolean;
+  /** The application's hook refuses it. */
+  readonly isForbidden: boolean;
 }
 
 export class MessageModel implements MessageInit {
@@ -29,6 +31,7 @@ export class MessageModel implements MessageInit {
   readonly expiryInterval: number;
   readonly size: number;
   readonly isWill: boolean;
+  readonly isForbidden: boolean;
   /** How often it went out. */
   transmissions = 0;
   firstSentMs: number = Infinity;
@@ -54,6 +57,7 @@ export class MessageModel implements MessageInit {
     this.expiryInterval = init.expiryInterval;
     this.size = init.size;
     this.isWill = init.isWill;
+    this.isForbidden = init.isForbidden;
   }
 
   sent(nowMs: number): void {

@@ -3,6 +3,7 @@
 
 import type { Connect, QoS } from "@heirloom/codec";
 import type { Limits } from "@heirloom/core";
+import { APPLICATION, type Rules } from "../rules.ts";
 import type { Link } from "../network.ts";
 import { ClientModel, type ConnectionModel } from "./client.ts";
 import { ClockModel } from "./clock.ts";
@@ -40,6 +41,7 @@ export class Model implements Surroundings {
   readonly clients: Map<string, ClientModel> = new Map();
   readonly clock: ClockModel = new ClockModel();
   readonly limits: Partial<Limits>;
+  readonly rules: Rules;
   readonly isQueueLimited: boolean;
   stalledMs: number = -Infinity;
   readonly #now: () => number;
@@ -48,16 +50,23 @@ export class Model implements Surroundings {
   readonly #wills: WillModel[] = [];
   #lastId = 0;
 
-  constructor(now: () => number, report: Report, limits: Partial<Limits>) {
+  constructor(now: () => number, report: Report, limits: Partial<Limits>, rules: Rules) {
     this.#now = now;
     this.report = report;
     const { queueMessages, queueBytes, queuePolicy = "discard-oldest" } = limits;
     this.limits = limits;
+    this.rules = rules;
     this.isQueueLimited = queuePolicy === "discard-oldest" && (queueMessages ?? queueBytes) !== undefined;
   }
 
   get nowMs(): number {
     return this.#now();
+  }
+
+  /** Whether the broker may leave packets unread for a while, as a hook or a full queue holds them back. */
+  get holdsBack(): boolean {
+    const { publish, subscribe } = this.rules.plan;
+    return publish || subscribe || this.limits.queuePolicy === "hold";
   }
 
   get messages(): IterableIterator<MessageModel> {
@@ -73,8 +82,11 @@ export class Model implements Surroundings {
   }
 
   /** A message that its publisher will send; its number goes into the payload. */
-  newMessage(init: Omit<MessageInit, "id">): MessageModel {
-    const message = new MessageModel({ ...init, id: ++this.#lastId }, this.clock);
+  newMessage(init: Omit<MessageInit, "id" | "isForbidden">): MessageModel {
+    const id = ++this.#lastId;
+    // Hooks are for clients: the application asks nobody.
+    const isForbidden = !init.isEmpty && init.publisher !== APPLICATION && this.rules.forbids(id);
+    const message = new MessageModel({ ...init, id, isForbidden }, this.clock);
     this.#messages.set(message.id, message);
     return message;
   }
@@ -188,6 +200,14 @@ export class Model implements Surroundings {
     }
   }
 
+  /** The application's own session: it has everything that was accepted since it began. */
+  judgeLocal(session: SessionModel): void {
+    for (const message of this.#messages.values()) {
+      if (session.mustHave(message) && !session.has(message))
+        this.report.broken("lost", `${message.text} never came to ${session.clientId}`);
+    }
+  }
+
   #judgeSession(client: ClientModel, session: SessionModel, leftOut: number): void {
     const missing = [...this.#messages.values()].filter(
       (message) => session.mustHave(message) && !session.has(message),
@@ -216,7 +236,7 @@ export class Model implements Surroundings {
       const isSeen = [...this.clients.values()].some(({ sessions }) =>
         sessions.some((session) => session.has(message)),
       );
-      if (isSeen && this.#isDropped(connection))
+      if (isSeen && this.#isDropped(connection, nextConnectMs))
         this.report.broken("will", `${message.text} after a normal DISCONNECT`);
       // A broker that ends a connection publishes the will first.
       if (will.cameMs + SLACK_MS < (connection.link.endedMs ?? Infinity) && this.stalledMs < will.cameMs) {
@@ -230,6 +250,8 @@ export class Model implements Surroundings {
         this.stalledMs < fromMs &&
         // By the policy "refuse" a full queue refuses wills too.
         this.limits.queuePolicy !== "refuse" &&
+        // A hook may refuse it, or take so long that a crash comes before its answer.
+        !this.rules.plan.publish &&
         this.#isDurable(connection, fromMs, untilMs);
       message.firstSentMs = fromMs;
       if (mustBe) message.acceptedMs = untilMs + SLACK_MS;
@@ -237,7 +259,9 @@ export class Model implements Surroundings {
   }
 
   /** Whether the client's normal DISCONNECT reached the broker. */
-  #isDropped({ disconnect, isDisconnectFirst, link }: ConnectionModel): boolean {
+  #isDropped({ disconnect, isDisconnectFirst, link }: ConnectionModel, nextConnectMs: number): boolean {
+    // One that was not read yet when the client took itself over was never read.
+    if (this.holdsBack && (link.endedMs ?? Infinity) > nextConnectMs) return false;
     return (
       disconnect?.reasonCode === 0 &&
       isDisconnectFirst &&

@@ -8,6 +8,7 @@ export class RetainedModel {
 
   /** A message with RETAIN 1 is sent for the first time. */
   sent(message: MessageModel): void {
+    if (message.isForbidden) return;
     const messages = this.#byTopic.get(message.topicName);
     if (messages === undefined) this.#byTopic.set(message.topicName, [message]);
     else messages.push(message);

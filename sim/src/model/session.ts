@@ -1,6 +1,7 @@
 // One session as its client knows it: what it subscribed to, what it got, and what of that was wrong.
 
 import type { Publish, QoS } from "@heirloom/codec";
+import type { Rules } from "../rules.ts";
 import { Flight } from "./flight.ts";
 import type { MessageModel } from "./message.ts";
 import type { Report } from "./report.ts";
@@ -24,6 +25,7 @@ export interface Surroundings {
   readonly stalledMs: number;
   /** Whether the broker's limit of queues is so low that messages are discarded. */
   readonly isQueueLimited: boolean;
+  readonly rules: Rules;
 }
 
 /** What a delivery may take, from the broker's decision to the client. */
@@ -70,6 +72,13 @@ export class SessionModel {
     this.flight.doubt();
   }
 
+  /** Whether the message may be dropped when it is this session's turn to get it: too large, or a hook's decision. */
+  leavesOut(message: MessageModel): boolean {
+    return (
+      message.size > this.largestPayload || this.#surroundings.rules.leavesOut(message.id, this.clientId)
+    );
+  }
+
   has(message: MessageModel): boolean {
     return this.#receipts.has(message);
   }
@@ -92,6 +101,8 @@ export class SessionModel {
     if (isReplay) this.#replayed(publish, message, receipt, what);
     else this.#delivered(publish, message, receipt, grants, what);
     this.#checkExpiry(publish, message, what);
+    if (message.isForbidden || this.#surroundings.rules.leavesOut(message.id, this.clientId))
+      report.broken("refused", `${what}, although a hook left it out`);
     if (message.wasRefused && message.transmissions === 1 && !message.isWill) {
       report.broken("refused", `${what}, although its publisher was told that it was refused`);
     }
@@ -208,7 +219,7 @@ export class SessionModel {
   /** Whether the session has to have got the message by now, if it was online all the time since. */
   mustHave(message: MessageModel): boolean {
     if (message.qos === 0 || message.isEmpty || message.acceptedMs === undefined) return false;
-    if (message.size > this.largestPayload || message.expiresFromMs <= this.#surroundings.nowMs) return false;
+    if (this.leavesOut(message) || message.expiresFromMs <= this.#surroundings.nowMs) return false;
     return this.subscriptions
       .certainFor(message)
       .some(

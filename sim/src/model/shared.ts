@@ -28,9 +28,8 @@ export function judgeShared(
       if (message.qos === 0 || message.isEmpty) continue;
       if (!hasEnded) judgeOnce(report, members, message);
       // What a member had at QoS 2 ends with its session, 5.0 [MQTT-4.8.2-5].
-      // Too large for the member that was to get it: dropped, and counted.
-      const isTooLarge = members.some(({ session }) => message.size > session.largestPayload);
-      if (!hasQoS0 && !isTooLarge && (message.qos === 1 || !hasEnded))
+      const isLeftOut = members.some(({ session }) => session.leavesOut(message));
+      if (!hasQoS0 && !isLeftOut && (message.qos === 1 || !hasEnded))
         judgeLost(report, members, message, nowMs);
     }
   }
