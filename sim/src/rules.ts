@@ -2,7 +2,7 @@
 // out for whom. Pure functions of a run's plan, so that the hooks and the model decide alike without knowing each other.
 
 import type { QoS } from "@heirloom/codec";
-import { type Hooks, Message } from "@heirloom/core";
+import type { Hooks, Message } from "@heirloom/core";
 import type { Life } from "./life.ts";
 import { idOf } from "./model/message.ts";
 import type { Random } from "./random.ts";

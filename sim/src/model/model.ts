@@ -55,6 +55,7 @@ export class Model implements Surroundings {
     this.report = report;
     const { queueMessages, queueBytes, queuePolicy = "discard-oldest" } = limits;
     this.limits = limits;
+    this.retained.mayDropQoS0 = limits.outputBytes !== undefined;
     this.rules = rules;
     this.isQueueLimited = queuePolicy === "discard-oldest" && (queueMessages ?? queueBytes) !== undefined;
   }

@@ -4,6 +4,8 @@
 import type { MessageModel } from "./message.ts";
 
 export class RetainedModel {
+  /** Whether a connection's output is so small that one of QoS 0 may be dropped behind another message. */
+  mayDropQoS0 = false;
   readonly #byTopic = new Map<string, MessageModel[]>();
 
   /** A message with RETAIN 1 is sent for the first time. */
@@ -35,7 +37,10 @@ export class RetainedModel {
     const candidates = messages.filter(
       (message) => this.mayHaveBeen(message, nowMs, nowMs) && !message.isRefusedOnly,
     );
-    return candidates.some((message) => message.isEmpty || message.expiresFromMs <= nowMs);
+    return candidates.some(
+      ({ isEmpty, qos, expiresFromMs }) =>
+        isEmpty || expiresFromMs <= nowMs || (qos === 0 && this.mayDropQoS0),
+    );
   }
 
   /** All that were ever sent to a topic with RETAIN 1. */
