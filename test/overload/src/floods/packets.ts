@@ -42,10 +42,14 @@ export const unreadAnswers: Flood = {
     const clients = await many(UNREAD, async (index) => {
       const { client } = await WireClient.connect({ port: broker.port, clientId: `unread-${index}` });
       client.socket.pause();
-      // More than the buffers of the system on both sides take; what is too much stays here.
-      for (let round = 0; round < 80 * scale; round++) client.socket.write(pings);
       return client;
     });
+    // More than the buffers of the system on both sides take; what is too much stays here. A pause after each round lets the
+    // other client, in this process, have its turn.
+    for (let round = 0; round < 80 * scale; round++) {
+      for (const client of clients) client.socket.write(pings);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
     let readBytes = -1;
     await broker.until("nothing more is read", ({ counters }) => {
       // The other client goes on, with a few hundred bytes between two looks.
