@@ -41,6 +41,8 @@ export default async function* report(events) {
   if (file !== undefined && inFile > 0) yield fileLine();
   for (const skip of skips) yield `skipped: ${skip}\n`;
   for (const failure of failures) yield `failed: ${failure}\n`;
+  const { TEST_REPORT_LINE: line } = process.env;
+  if (line !== undefined) yield `${line}\n`;
   yield `${passed} passed, ${failures.length} failed${skips.length === 0 ? "" : `, ${skips.length} skipped`}\n`;
 }
 

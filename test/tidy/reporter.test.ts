@@ -54,7 +54,7 @@ async function runTests(
     paths.push(path);
   }
   // Node tells its tests that they are tests; this run is one of its own.
-  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+  const { NODE_TEST_CONTEXT: _, TEST_REPORT_LINE: __, ...env } = process.env;
   const reporter = `--test-reporter=${join(ROOT, "scripts/test-reporter.mjs")}`;
   return spawnSync(process.execPath, ["--test", reporter, ...paths.sort()], { env, encoding: "utf8" });
 }
