@@ -89,7 +89,9 @@ export class Output {
     if (length === 0) return 0;
     // A small part of a large chunk would keep all of it in memory if the peer is slow to take it.
     const isLarge = length * 4 >= source.buffer.byteLength && transport.bufferedBytes === 0;
-    transport.write(isLarge ? source.subarray(start, start + length) : copyOf(source, start, start + length));
+    if (!isLarge) transport.write(copyOf(source, start, start + length));
+    // One small message in a chunk, all of it forwarded: a view would cost more than everything else here.
+    else transport.write(length === source.length ? source : source.subarray(start, start + length));
     return length;
   }
 

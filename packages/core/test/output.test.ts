@@ -60,6 +60,29 @@ test("packets that go on as they came keep their place among those that were wri
   assert.deepEqual(arrived, [10, 11, 12, 1, 14, 15]);
 });
 
+test("hands on a chunk that is forwarded whole itself, a large part of one as a view, a small part as a copy", () => {
+  const { output, transport } = make();
+  const given: Uint8Array[] = [];
+  transport.write = (bytes) => {
+    given.push(bytes);
+    return true;
+  };
+  const chunk = Uint8Array.from({ length: 8 }, (_, index) => index);
+  for (const end of [8, 2, 1]) {
+    output.forward(chunk, 0, end);
+    output.sendTo(transport, 0);
+  }
+  const [whole, large, small] = given;
+  assert.equal(whole, chunk);
+  assert.deepEqual([large?.length, large?.buffer], [2, chunk.buffer]);
+  assert.deepEqual([small?.length, small?.buffer.byteLength], [1, 1]);
+  // Other bytes beside it, that would stay in memory with it.
+  const part = chunk.subarray(3, 4);
+  output.forward(part, 0, 1);
+  output.sendTo(transport, 0);
+  assert.notEqual(given[3]?.buffer, chunk.buffer);
+});
+
 test("forgets everything when it is cleared", () => {
   const { output, transport, arrived } = make();
   output.writer.u8(1);
