@@ -221,7 +221,7 @@ export class Broker {
   }
 
   #makeIdentity(): Identity | undefined {
-    const { settings, hooks, world } = this.#parts;
+    const { settings, hooks, world, permissions } = this.#parts;
     const { authentication, loginLimits, listeners, allowAnonymous } = settings;
     if (authentication.length === 0) return undefined;
     const allowed = new Map(listeners.map((listener) => [listener.name, listener.allowAnonymous]));
@@ -231,6 +231,7 @@ export class Broker {
       hooks,
       counters: this.#counters,
       allowsAnonymous: (listener) => allowed.get(listener) ?? allowAnonymous,
+      nameFault: (client) => permissions?.identityFault(client),
       warn: (message) => emitEvent(this.#eventListeners, "warning", { message }),
       revoked: (changed, gone) => this.#revoked(changed, gone),
       now: () => world.now(),

@@ -42,7 +42,6 @@ async function ask(prompt: string, input: ReadStream, output: Writable): Promise
     return await readKeys(input);
   } finally {
     input.setRawMode(false);
-    input.pause();
     output.write("\n");
   }
 }
@@ -51,6 +50,8 @@ function readKeys(input: Readable): Promise<Buffer> {
   const bytes: number[] = [];
   return new Promise((resolve, reject) => {
     const done = (): void => {
+      // At once: what was typed or pasted behind it belongs to the next question.
+      input.pause();
       input.off("data", onData);
       input.off("end", onEnd);
     };
@@ -59,9 +60,10 @@ function readKeys(input: Readable): Promise<Buffer> {
       reject(new ArgumentsError("interrupted; nothing was changed"));
     };
     const onData = (chunk: Uint8Array): void => {
-      for (const byte of chunk) {
+      for (const [index, byte] of chunk.entries()) {
         if (byte === ENTER || byte === LINE_FEED) {
           done();
+          if (index + 1 < chunk.length) input.unshift(chunk.subarray(index + 1));
           resolve(Buffer.from(bytes));
           return;
         }

@@ -22,6 +22,8 @@ export interface ChainParts {
   readonly counters: ServerCounters;
   /** Whether clients that show nothing of themselves may come in at a listener. */
   readonly allowsAnonymous: (listener: string) => boolean;
+  /** Why a name must not be used, because rules put it into topics; `undefined` = it may. */
+  readonly nameFault: (client: ClientInfo) => string | undefined;
   /** The application's own hook: asked when the client is known, and may still refuse. */
   readonly connectHook: ConnectHook | undefined;
   /** Told of authenticators that do not work. */
@@ -147,10 +149,13 @@ export class Chain {
     client: ClientInfo,
     known: Admission,
   ): Promise<Admission | Refusal> {
-    const { connectHook } = this.#parts;
+    const { connectHook, nameFault } = this.#parts;
+    const who = identified(client, known);
+    const fault = nameFault(who);
+    if (fault !== undefined) return { reasonCode: ReasonCode.NOT_AUTHORIZED, reasonString: fault };
     if (connectHook === undefined) return known;
     try {
-      const answer = await connectHook(connect, identified(client, known));
+      const answer = await connectHook(connect, who);
       if (answer === undefined) return known;
       return "reasonCode" in answer ? answer : { ...known, ...answer };
     } catch (error) {

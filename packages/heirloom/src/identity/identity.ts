@@ -1,7 +1,7 @@
 // Everything that one broker has to find out who its clients are: the authenticators, their files, and what they share.
 // Made of options at once; files are read by `open`, and anew by `prepare`.
 
-import type { AuthMethod, ConnectHook, Hooks } from "@heirloom/core";
+import type { AuthMethod, ClientInfo, ConnectHook, Hooks } from "@heirloom/core";
 import type { ServerCounters } from "../counters.ts";
 import { ConfigError } from "../errors.ts";
 import type { Reloadable } from "../reload.ts";
@@ -22,6 +22,8 @@ export interface IdentityParts extends AuthenticatorTools {
   readonly hooks: Hooks | undefined;
   readonly counters: ServerCounters;
   readonly allowsAnonymous: (listener: string) => boolean;
+  /** Why a name must not be used, because rules put it into topics; `undefined` = it may. */
+  readonly nameFault: (client: ClientInfo) => string | undefined;
   /** Accounts whose password is another one now, and accounts that are gone. */
   readonly revoked: (changed: ReadonlySet<string>, gone: ReadonlySet<string>) => void;
 }
@@ -38,7 +40,7 @@ export class Identity implements Reloadable {
 
   constructor(parts: IdentityParts) {
     this.#parts = parts;
-    const { limits, counters, now, hooks, allowsAnonymous, warn } = parts;
+    const { limits, counters, now, hooks, allowsAnonymous, nameFault, warn } = parts;
     this.#work = {
       slots: new Slots(limits.hashesAtOnce, limits.hashesWaiting),
       verified: new KeyedCache(limits.rememberedLogins, now),
@@ -50,6 +52,7 @@ export class Identity implements Reloadable {
       guessing: this.#guessing,
       counters,
       allowsAnonymous,
+      nameFault,
       connectHook: hooks?.connect,
       warn,
       now,

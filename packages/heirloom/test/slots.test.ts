@@ -1,0 +1,44 @@
+// So many at once, so many in line, and nobody more.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Slots, TURNED_AWAY } from "../dist/identity/slots.js";
+
+describe("Slots", () => {
+  it("runs so many at once, lets so many wait in order, and turns the rest away - attack AUTHN-05", async () => {
+    const slots = new Slots(2, 2);
+    const order: number[] = [];
+    const ends: (() => void)[] = [];
+    const run = (index: number): Promise<unknown> =>
+      slots.run(async () => {
+        order.push(index);
+        await new Promise<void>((resolve) => ends.push(resolve));
+        return index;
+      });
+    const runs = [0, 1, 2, 3, 4].map(run);
+    assert.equal(await runs[4], TURNED_AWAY);
+    assert.deepEqual(order, [0, 1]);
+    assert.equal(slots.waitingCount, 2);
+    ends.shift()?.();
+    assert.equal(await runs[0], 0);
+    assert.deepEqual(order, [0, 1, 2]);
+    while (ends.length > 0) {
+      for (const end of ends.splice(0)) end();
+      await Promise.resolve();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.deepEqual(await Promise.all(runs), [0, 1, 2, 3, TURNED_AWAY]);
+    const again = run(5);
+    ends.shift()?.();
+    assert.equal(await again, 5);
+  });
+
+  it("goes on after a task that throws", async () => {
+    const slots = new Slots(1, 1);
+    await assert.rejects(
+      slots.run(() => Promise.reject(new Error("broken"))),
+      /broken/,
+    );
+    assert.equal(await slots.run(() => 7), 7);
+  });
+});
