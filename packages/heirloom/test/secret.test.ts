@@ -12,7 +12,7 @@ describe("Secret", () => {
     const held = { list: [secret], secret };
     const prints = [
       String(secret),
-      `${secret.toString()}`,
+      secret.toString(),
       JSON.stringify(held),
       inspect(held),
       format("%o %s", held, secret),
