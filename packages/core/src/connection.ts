@@ -424,8 +424,8 @@ export class Connection implements Outlet, Flushable {
     const { outputBudget } = this.context;
     if (waitingBytes < FULL_BYTES) {
       if (!outputBudget.isCrowded) return false;
-      if (outputBudget.isOver) return this.#waitForOthers();
-      if (waitingBytes < outputBudget.shareBytes) return false;
+      if (waitingBytes === 0) return outputBudget.isExhausted && this.#waitForOthers();
+      if (!outputBudget.isOver && waitingBytes < outputBudget.shareBytes) return false;
     }
     this.#wasFull = true;
     return true;
@@ -561,7 +561,7 @@ export class Connection implements Outlet, Flushable {
     if (memory.isTaken(MemoryStep.QOS_0) && this.#bufferedBytes > 0) return true;
     if (!outputBudget.isCrowded) return false;
     if (waitingBytes > 0 && waitingBytes >= outputBudget.shareBytes) return true;
-    return outputBudget.isOver && message.frameStart === -1;
+    return outputBudget.isExhausted && message.frameStart === -1;
   }
 
   sendPubrel(packetId: number): void {

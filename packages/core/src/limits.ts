@@ -55,7 +55,7 @@ export interface Limits {
   readonly outputBytes: number;
   /**
    * Bytes that wait for all sockets together. Beyond them each connection has only its share, this divided by the number
-   * of connections; beyond twice as many nothing is added that can wait or be dropped.
+   * of connections; beyond twice as many only those with nothing waiting add more, up to four times as many.
    */
   readonly totalOutputBytes: number;
   /** Bytes of queued messages that are not on disk yet. Beyond them publishers are not read until the disk has kept up. */

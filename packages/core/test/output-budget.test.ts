@@ -36,12 +36,12 @@ test("shares what there is among the connections", () => {
   assert.equal(budget.shareBytes, 25);
 });
 
-test("those who wait are pumped once, in their order, when it is not over any more; those who are gone are not", () => {
+test("those who wait are pumped once, in their order, when there is room again; those who are gone are not", () => {
   const { budget, pumps } = budgetOf(100);
   const pumped: string[] = [];
   const [a, b, c] = ["a", "b", "c"].map((name) => session(pumped, name));
   assert.ok(a !== undefined && b !== undefined && c !== undefined);
-  budget.changed(300);
+  budget.changed(500);
   for (const waiting of [a, b, c]) budget.waitForRoom(waiting);
   budget.gone(b);
   budget.changed(-50);

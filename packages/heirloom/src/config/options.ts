@@ -312,7 +312,7 @@ export const LIMIT_OPTIONS: OptionTable<Limits> = {
     "totalOutputBytes",
     size({ minimum: 1_024, maximum: MAXIMUM.bytes }),
     "Bytes that wait for all sockets together. Beyond them each connection has only its share, this divided by the number " +
-      "of connections; beyond twice as many nothing is added that can wait or be dropped.",
+      "of connections; beyond twice as many only those with nothing waiting add more, up to four times as many.",
   ),
   unsavedBytes: limit(
     "unsavedBytes",

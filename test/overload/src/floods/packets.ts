@@ -28,14 +28,14 @@ export const tinyPackets: Flood = {
   },
 };
 
-const UNREAD = 50;
+const UNREAD = 25;
 const OUTPUT = { outputBytes: 256 * KIBIBYTE, totalOutputBytes: 8 * MEBIBYTE, maximumPacketSize: MEBIBYTE };
 
 export const unreadAnswers: Flood = {
   title: "who does not read the answers to PINGREQ is not read either - attack CONN-07",
   options: { limits: OUTPUT },
   boundBytes: 2 * OUTPUT.totalOutputBytes + UNREAD * 256 * KIBIBYTE,
-  boundReason: "twice totalOutputBytes, and the answers to four chunks for each of 50 connections",
+  boundReason: "twice totalOutputBytes, and the answers to four chunks for each of 25 connections",
   counters: ["bytesReceived", "bytesSent", "outputBytes"],
   async run(broker, scale) {
     const pings = Buffer.alloc(64 * KIBIBYTE, PINGREQ);

@@ -119,8 +119,7 @@ export const bigFanOut: Flood = {
   title: "a large QoS 1 message to 200 who read slowly is not copied for all of them at once - attack MEM-10",
   options: { limits: OUTPUT },
   boundBytes: 2 * 2 * OUTPUT.totalOutputBytes + 4 * BIG_BYTES,
-  boundReason:
-    "twice totalOutputBytes in buffers that may be half empty, and the message itself while it is read",
+  boundReason: "four times totalOutputBytes, and the message itself while it is read",
   counters: ["publishReceived", "publishSent", "outputBytes"],
   async run(broker, scale) {
     const stuck = await many(READERS, (index) => stuckSubscriber(broker.port, `stuck-${index}`, "load", 1));
