@@ -131,7 +131,8 @@ export class Connection implements Outlet, Flushable {
       maximumUserProperties: context.limits.userProperties,
     });
     this.#deadline = new Deadline((nowMs) => this.#deadlinePassed(nowMs));
-    context.deadlines.set(this.#deadline, context.turn.nowMs + context.limits.connectTimeoutMs);
+    const connectTimeoutMs = context.limits.connectTimeoutMs - (transport.elapsedMs ?? 0);
+    context.deadlines.set(this.#deadline, context.turn.nowMs + connectTimeoutMs);
   }
 
   // --- bytes in --------------------------------------------------------------------------------------------------

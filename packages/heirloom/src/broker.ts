@@ -21,7 +21,8 @@ import {
   type ReceivedMessage,
   type SubscribeOptions,
 } from "./application-messages.ts";
-import type { ListenerSettings, Settings } from "./config/settings.ts";
+import type { ListenerSettings } from "./config/listener-settings.ts";
+import type { Settings } from "./config/settings.ts";
 import { ServerCounters } from "./counters.ts";
 import { addListener, emitEvent, removeListener, throwOutside, type Listeners } from "./events.ts";
 import { Identity } from "./identity/identity.ts";
@@ -29,7 +30,14 @@ import type { PermissionChain } from "./permissions/chain.ts";
 import { Reloader } from "./reload.ts";
 import type { Driven } from "./runtime.ts";
 import { StreamTransport } from "./transports/stream.ts";
-import type { Accept, ConnectionInput, Listener, NewTransport } from "./transports/transport.ts";
+import {
+  strangerAt,
+  type ConnectionInput,
+  type Listener,
+  type ListenerHost,
+  type NewTransport,
+  type OpenListener,
+} from "./transports/transport.ts";
 
 /** What a broker tells, by name. */
 export interface BrokerEvents extends CoreEvents {
@@ -76,7 +84,7 @@ export class Broker {
   readonly #parts: BrokerParts;
   readonly #eventListeners: Listeners<BrokerEvents> = {};
   readonly #transports = new Set<NewTransport>();
-  readonly #listeners: Listener[] = [];
+  readonly #listeners: OpenListener[] = [];
   readonly #counters: ServerCounters = new ServerCounters();
   readonly #reloader: Reloader = new Reloader();
   /** Absent when nobody is asked who clients are. */
@@ -119,8 +127,11 @@ export class Broker {
     await this.#identity?.open();
     await this.#core.open();
     try {
-      for (const settings of this.#parts.settings.listeners)
-        this.#listeners.push(await this.#listen(settings));
+      for (const settings of this.#parts.settings.listeners) {
+        const listener = await this.#listen(settings);
+        this.#listeners.push(listener);
+        if (listener.reloadable !== undefined) this.#reloader.add(listener.reloadable);
+      }
     } catch (error) {
       await this.stop();
       throw error;
@@ -187,11 +198,11 @@ export class Broker {
   attach(stream: Duplex, options: AttachOptions = {}): void {
     const { listener: name = "attached", remoteAddress = "attached" } = options;
     const { allowAnonymous } = this.#parts.settings;
-    this.#accept(new StreamTransport(stream, remoteAddress), { name, allowAnonymous });
+    this.#accept(new StreamTransport(stream, strangerAt(remoteAddress)), { name, allowAnonymous });
   }
 
   /**
-   * Reads files anew that may have changed, such as password files. All or nothing: when one of them is wrong, the old
+   * Reads files anew that may have changed, such as password files and certificates. All or nothing: when one of them is wrong, the old
    * ones stay in use.
    *
    * @throws ConfigError saying which file is wrong, and why.
@@ -246,20 +257,24 @@ export class Broker {
     this.#core.disconnectAccounts(changed, ReasonCode.NOT_AUTHORIZED, "the password is another one now");
   }
 
-  async #listen(settings: ListenerSettings): Promise<Listener> {
+  async #listen(settings: ListenerSettings): Promise<OpenListener> {
     const { name, allowAnonymous, limits } = settings;
     const listener = { name, allowAnonymous, ...limits };
-    const accept: Accept = (transport) => this.#accept(transport, listener);
+    const host: ListenerHost = {
+      accept: (transport) => this.#accept(transport, listener),
+      refused: (remoteAddress, reasonCode, reason) => {
+        this.#counters.connectionsRefused++;
+        emitEvent(this.#eventListeners, "refused", { remoteAddress, reasonCode, reason });
+      },
+      dropped: () => this.#counters.handshakesDropped++,
+      warning: (message) => emitEvent(this.#eventListeners, "warning", { message }),
+    };
     if (settings.transport === "tcp") {
       const { listenTcp } = await import("./transports/tcp.ts");
-      return listenTcp(settings, accept);
+      return listenTcp(settings, host);
     }
     const { listenWebSocket } = await import("./transports/websocket.ts");
-    const { counters } = this.#core;
-    const { connectTimeoutMs, maximumConnectSize, pendingConnections } = this.#core.limits;
-    const dropped = (): number => counters.handshakesDropped++;
-    const handshakes = { connectTimeoutMs, maximumConnectSize, pendingConnections, dropped };
-    return listenWebSocket(settings, handshakes, accept);
+    return listenWebSocket(settings, host);
   }
 
   #accept(transport: NewTransport, listener: CoreListener): void {

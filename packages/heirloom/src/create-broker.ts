@@ -3,7 +3,7 @@
 import type { Hooks, Store } from "@heirloom/core";
 import { Broker } from "./broker.ts";
 import { throwFindings, unknownOption, type Finding } from "./config/findings.ts";
-import { DEFAULT_PORTS, type ListenerOptions } from "./config/options.ts";
+import { DEFAULT_PORTS, type ListenerOptions } from "./config/listener-options.ts";
 import { resolveSettings, type ServerOptions, type Settings } from "./config/settings.ts";
 import type { PermissionChain } from "./permissions/chain.ts";
 import { NodeWorld } from "./runtime.ts";

@@ -10,7 +10,8 @@ export { Broker, type AttachOptions, type BrokerEvents } from "./broker.ts";
 export { createBroker, type BrokerOptions } from "./create-broker.ts";
 export { ServerCounters } from "./counters.ts";
 export { ConfigError, ListenError, type ConfigProblem } from "./errors.ts";
-export type { GeneralOptions, ListenerLimits, ListenerOptions } from "./config/options.ts";
+export type { ListenerLimits, ListenerOptions, ProxyProtocolOptions } from "./config/listener-options.ts";
+export type { GeneralOptions } from "./config/options.ts";
 export type {
   ClaimsPermissionOptions,
   PermissionAction,
@@ -36,4 +37,5 @@ export type {
   WebhookOptions,
 } from "./identity/options.ts";
 export type { ServerOptions } from "./config/settings.ts";
+export type { PemSource, ServerNameOptions, TlsOptions } from "./config/tls-options.ts";
 export type { Listener } from "./transports/transport.ts";

@@ -144,7 +144,7 @@ listeners:
       "allowAnonymous: yes",
       'heirloom.yaml:1: allowAnonymous: seen "yes", expected true or false',
     ],
-    ["a value that is missing", "data:", "heirloom.yaml:1: data: seen nothing, expected a text"],
+    ["a value that is missing", "data:", "heirloom.yaml:1: data: seen nothing, expected a path"],
     [
       "a version that does not exist",
       "protocolVersions: [4.0]",

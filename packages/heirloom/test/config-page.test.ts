@@ -5,7 +5,8 @@ import { readFile } from "node:fs/promises";
 import { describe, it } from "node:test";
 import { DEFAULT_LIMITS } from "@heirloom/core";
 import { parseConfig } from "../dist/config/file.js";
-import { GENERAL_OPTIONS, LIMIT_OPTIONS, LISTENER_OPTIONS } from "../dist/config/options.js";
+import { LISTENER_OPTIONS } from "../dist/config/listener-options.js";
+import { GENERAL_OPTIONS, LIMIT_OPTIONS } from "../dist/config/options.js";
 import { configurationPage } from "../dist/config/page.js";
 
 describe("docs/reference/configuration.md", () => {

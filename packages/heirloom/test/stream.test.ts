@@ -6,8 +6,9 @@ import { Duplex } from "node:stream";
 import { describe, it, type TestContext } from "node:test";
 import { listenTcp } from "../dist/transports/tcp.js";
 import { StreamTransport } from "../dist/transports/stream.js";
-import { resolveSettings, type ListenerSettings } from "../dist/config/settings.js";
-import type { Listener } from "../dist/transports/transport.js";
+import type { ListenerSettings } from "../dist/config/listener-settings.js";
+import { resolveSettings } from "../dist/config/settings.js";
+import { strangerAt, type Listener } from "../dist/transports/transport.js";
 import { Accepting, connectTcp, NotingConnection, readAll } from "./support.ts";
 
 function settings(options: { connections?: number; host?: string; port?: number } = {}): ListenerSettings {
@@ -21,7 +22,7 @@ async function listening(
   options?: { connections?: number; host?: string },
 ): Promise<{ listener: Listener; accepting: Accepting }> {
   const accepting = new Accepting();
-  const listener = await listenTcp(settings(options), accepting.accept);
+  const listener = await listenTcp(settings(options), accepting);
   context.after(() => listener.close());
   return { listener, accepting };
 }
@@ -140,7 +141,7 @@ describe("StreamTransport", () => {
         release = callback;
       },
     });
-    const transport = new StreamTransport(stream, "test");
+    const transport = new StreamTransport(stream, strangerAt("test"));
     const connection = new NotingConnection(transport);
     transport.start(connection, () => connection.transportClosed());
     transport.write(Buffer.from("x"));
@@ -182,7 +183,7 @@ describe("StreamTransport", () => {
 
   it("may be ended before its connection is known", async () => {
     const one = new Duplex({ read() {}, write: (_chunk, _encoding, callback) => callback() });
-    const transport = new StreamTransport(one, "test");
+    const transport = new StreamTransport(one, strangerAt("test"));
     transport.write(Buffer.from("refused"));
     transport.end();
     const connection = new NotingConnection(transport);
@@ -221,22 +222,16 @@ describe("listenTcp", () => {
 
   it("says in words that a port is taken", async (context) => {
     const { listener } = await listening(context);
-    await assert.rejects(
-      listenTcp(settings({ port: listener.port }), () => {}),
-      {
-        code: "LISTEN_FAILED",
-        message: `cannot listen on 127.0.0.1:${listener.port}: another process listens there already`,
-      },
-    );
+    await assert.rejects(listenTcp(settings({ port: listener.port }), new Accepting()), {
+      code: "LISTEN_FAILED",
+      message: `cannot listen on 127.0.0.1:${listener.port}: another process listens there already`,
+    });
   });
 
   it("says in words that an address is not of this machine", async () => {
-    await assert.rejects(
-      listenTcp(settings({ host: "192.0.2.1" }), () => {}),
-      {
-        code: "LISTEN_FAILED",
-        message: "cannot listen on 192.0.2.1:0: this machine does not have that address",
-      },
-    );
+    await assert.rejects(listenTcp(settings({ host: "192.0.2.1" }), new Accepting()), {
+      code: "LISTEN_FAILED",
+      message: "cannot listen on 192.0.2.1:0: this machine does not have that address",
+    });
   });
 });

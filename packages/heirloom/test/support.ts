@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import type { ConnectionInput, NewTransport } from "../dist/transports/transport.js";
+import type { ConnectionInput, ListenerHost, NewTransport } from "../dist/transports/transport.js";
 
 /** The broker's end of a connection: notes everything, and tells tests when something happened. */
 export class NotingConnection implements ConnectionInput {
@@ -55,10 +55,16 @@ export class NotingConnection implements ConnectionInput {
   }
 }
 
-/** An `Accept` that makes connections that note, and hands them out in order. */
-export class Accepting {
+/** The broker's side of a listener: makes connections that note, and hands them out in order. */
+export class Accepting implements ListenerHost {
+  /** Why connections did not get in, in order. */
+  readonly refusals: string[] = [];
+  readonly warnings: string[] = [];
+  /** Connections that gave way to others. */
+  droppedCount = 0;
   readonly #connections: NotingConnection[] = [];
   readonly #waiting: ((connection: NotingConnection) => void)[] = [];
+  readonly #refusalsWaiting: (() => void)[] = [];
 
   readonly accept = (transport: NewTransport): void => {
     const connection = new NotingConnection(transport);
@@ -70,6 +76,27 @@ export class Accepting {
 
   async next(): Promise<NotingConnection> {
     return this.#connections.shift() ?? new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  readonly refused = (remoteAddress: string, reasonCode: number, reason: string): void => {
+    this.refusals.push(reason);
+    for (const resolve of this.#refusalsWaiting.splice(0)) resolve();
+  };
+
+  readonly dropped = (): void => {
+    this.droppedCount++;
+  };
+
+  readonly warning = (message: string): void => {
+    this.warnings.push(message);
+  };
+
+  /** Resolves when there are that many refusals. */
+  async untilRefused(count: number): Promise<readonly string[]> {
+    while (this.refusals.length < count) {
+      await new Promise<void>((resolve) => this.#refusalsWaiting.push(resolve));
+    }
+    return this.refusals;
   }
 
   /** How many wait to be taken with `next`. */

@@ -5,10 +5,9 @@ import { once } from "node:events";
 import { request } from "node:http";
 import { describe, it, type TestContext } from "node:test";
 import { WebSocket } from "ws";
-import { DEFAULT_LIMITS } from "@heirloom/core";
+import type { Limits } from "@heirloom/core";
 import type { ListenerOptions } from "heirloom";
 import { resolveSettings } from "../dist/config/settings.js";
-import type { HandshakeRules } from "../dist/transports/handshakes.js";
 import type { Listener } from "../dist/transports/transport.js";
 import { listenWebSocket } from "../dist/transports/websocket.js";
 import { Accepting, connectTcp, readAll, type NotingConnection } from "./support.ts";
@@ -16,18 +15,16 @@ import { Accepting, connectTcp, readAll, type NotingConnection } from "./support
 async function listening(
   context: TestContext,
   options: ListenerOptions = {},
-  handshakes: Partial<HandshakeRules> = {},
+  limits: Partial<Limits> = {},
 ): Promise<{ listener: Listener; accepting: Accepting }> {
   const accepting = new Accepting();
   const [settings] = resolveSettings(
-    { listeners: [{ transport: "websocket", port: 0, ...options }] },
+    { listeners: [{ transport: "websocket", port: 0, ...options }], limits },
     false,
     [],
   ).listeners;
   assert.ok(settings !== undefined);
-  const { connectTimeoutMs, maximumConnectSize, pendingConnections } = DEFAULT_LIMITS;
-  const rules = { connectTimeoutMs, maximumConnectSize, pendingConnections, dropped: () => undefined };
-  const listener = await listenWebSocket(settings, { ...rules, ...handshakes }, accepting.accept);
+  const listener = await listenWebSocket(settings, accepting);
   context.after(() => listener.close());
   return { listener, accepting };
 }
@@ -151,14 +148,12 @@ describe("listenWebSocket", () => {
   });
 
   it("closes the oldest upgrade when there are too many - attack CONN-01", async (context) => {
-    let dropped = 0;
-    const handshakes = { pendingConnections: 1, dropped: () => dropped++ };
-    const { listener } = await listening(context, {}, handshakes);
+    const { listener, accepting } = await listening(context, {}, { pendingConnections: 1 });
     const silent = await connectTcp(context, listener.port);
     const closed = readAll(silent);
     assert.equal(await upgradeStatus(listener.url, ["mqtt"]), 101);
     await closed;
-    assert.equal(dropped, 1);
+    assert.equal(accepting.droppedCount, 1);
   });
 
   it("ends a connection whose first message is larger than CONNECT may be - attack MEM-01", async (context) => {

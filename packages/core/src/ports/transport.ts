@@ -44,6 +44,9 @@ export interface Transport {
   /** Where the peer is, for logs and hooks, such as "203.0.113.9:51234". */
   readonly remoteAddress: string;
 
+  /** Milliseconds from accepting the peer to handing it to the broker; they count for the CONNECT deadline. Default 0. */
+  readonly elapsedMs?: number;
+
   /** The certificate that the peer showed; absent where transports have none. */
   readonly certificate?: ClientCertificate | undefined;
 }

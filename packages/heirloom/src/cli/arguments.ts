@@ -2,7 +2,8 @@
 
 import { parseArgs } from "node:util";
 import { seen, unknownOption } from "../config/findings.ts";
-import { DEFAULT_DATA_DIRECTORY, DEFAULT_PORTS } from "../config/options.ts";
+import { DEFAULT_PORTS } from "../config/listener-options.ts";
+import { DEFAULT_DATA_DIRECTORY } from "../config/options.ts";
 
 /** What the command line asks for. What is absent was not given. */
 export interface Arguments {

@@ -14,7 +14,7 @@ export function greeting(
 ): string[] {
   const lines = [`heirloom ${version}`];
   for (const listener of listeners) {
-    const scope = isLoopback(listener.host) ? " (this machine only)" : "";
+    const scope = isLocal(listener) ? " (this machine only)" : "";
     lines.push(`listening on  ${listener.url}${scope}`);
   }
   lines.push(
@@ -29,7 +29,7 @@ export function greeting(
 export function warnings(settings: Settings, listeners: readonly Listener[]): string[] {
   const lines: string[] = [];
   listeners.forEach((listener, index) => {
-    if (settings.listeners[index]?.allowAnonymous !== true || isLoopback(listener.host)) return;
+    if (settings.listeners[index]?.allowAnonymous !== true || isLocal(listener)) return;
     const place = hostAndPort(listener.host, listener.port);
     lines.push(
       `warning: ${place} accepts anyone who can reach it, without a name or password (allowAnonymous)`,
@@ -38,8 +38,13 @@ export function warnings(settings: Settings, listeners: readonly Listener[]): st
   return lines;
 }
 
+/** Whether only this machine can connect: an address of its own, or a Unix socket. */
+function isLocal({ host, url }: Listener): boolean {
+  return isLoopback(host) || url.includes("+unix:");
+}
+
 function examples(listeners: readonly Listener[]): string[] {
-  const listener = listeners.find(({ transport }) => transport === "tcp");
+  const listener = listeners.find(({ url }) => url.startsWith("mqtt://"));
   if (listener === undefined) return [];
   const anywhere = listener.host === "::" || listener.host === "0.0.0.0";
   const place = `-h ${anywhere ? "127.0.0.1" : listener.host} -p ${listener.port}`;

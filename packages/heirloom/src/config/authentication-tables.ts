@@ -10,8 +10,8 @@ import {
   type LoginLimits,
   type WebhookFields,
 } from "../identity/options.ts";
-import { count, flag, listOf, milliseconds, oneOf, seconds, text, type Kind } from "./kinds.ts";
-import type { Option, OptionTable } from "./options.ts";
+import { count, flag, listOf, milliseconds, oneOf, seconds, text } from "./kinds.ts";
+import type { Kind, Option, OptionTable } from "./option.ts";
 
 const MANY = 10_000_000;
 const HOUR_MS = 3_600_000;

@@ -14,7 +14,7 @@ import {
 import { checkFields, namesOf, readFields, reportUnknown } from "./fields.ts";
 import { seen, unknownOption, type Finding, type OptionPath } from "./findings.ts";
 import { text } from "./kinds.ts";
-import type { OptionTable } from "./options.ts";
+import type { OptionTable } from "./option.ts";
 
 /** The kinds of authenticators, by the one name that an item of the list has. */
 const KINDS = ["passwordFile", "certificate", "jwt", "webhook", "scram"] as const;

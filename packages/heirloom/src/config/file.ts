@@ -6,8 +6,8 @@ import { ConfigError, messageOf } from "../errors.ts";
 import { readAuthentication, readLoginLimits } from "./authentication.ts";
 import { namesOf, readFields, reportUnknown } from "./fields.ts";
 import { seen, throwFindings, type Finding, type OptionPath } from "./findings.ts";
-import { GENERAL_OPTIONS, LIMIT_OPTIONS, LISTENER_LIMIT_OPTIONS, LISTENER_OPTIONS } from "./options.ts";
-import type { ListenerOptions } from "./options.ts";
+import { LISTENER_LIMIT_OPTIONS, LISTENER_OPTIONS, type ListenerOptions } from "./listener-options.ts";
+import { GENERAL_OPTIONS, LIMIT_OPTIONS } from "./options.ts";
 import type { PermissionOptions } from "../permissions/options.ts";
 import { isPermissions } from "../permissions/settings.ts";
 import type { ServerOptions } from "./settings.ts";
@@ -31,20 +31,16 @@ export async function readConfigFile(file: string): Promise<ConfigFile> {
   } catch (error) {
     throw new ConfigError([{ option: "", message: `cannot be read: ${messageOf(error)}` }], file);
   }
-  const { options, locate } = parseConfig(source, file);
-  return { options: besideFile(options, dirname(file)), locate };
+  const directory = dirname(resolve(file));
+  const { options, locate } = parseConfig(source, file, directory);
+  return { options: besideFile(options, directory), locate };
 }
 
-/** Relative paths begin at the directory of the file. */
+/** Relative paths of permissions begin at the directory of the file. */
 function besideFile(options: ServerOptions, directory: string): ServerOptions {
-  const { data, permissions } = options;
-  return {
-    ...options,
-    ...(data === undefined ? {} : { data: resolve(directory, data) }),
-    ...(permissions === undefined
-      ? {}
-      : { permissions: permissions.map((source) => withPath(source, directory)) }),
-  };
+  const { permissions } = options;
+  if (permissions === undefined) return options;
+  return { ...options, permissions: permissions.map((source) => withPath(source, directory)) };
 }
 
 function withPath(source: PermissionOptions, directory: string): PermissionOptions {
@@ -53,16 +49,22 @@ function withPath(source: PermissionOptions, directory: string): PermissionOptio
   return source;
 }
 
-/** Reads the text of a configuration file. `file` is its name in messages. */
-export function parseConfig(source: string, file: string): ConfigFile {
+/** Reads the text of a configuration file. `file` is its name in messages; relative paths begin at `directory`. */
+export function parseConfig(source: string, file: string, directory?: string): ConfigFile {
   const { root, locate } = readYaml(source, file);
   const findings: Finding[] = [];
-  const options = readRoot(root, file, findings);
+  const options = readRoot(root, { file, directory }, findings);
   throwFindings(findings, file, locate);
   return { options, locate };
 }
 
-function readRoot(root: unknown, file: string, findings: Finding[]): ServerOptions {
+/** The file that is read, and where its relative paths begin. */
+interface Place {
+  readonly file: string;
+  readonly directory: string | undefined;
+}
+
+function readRoot(root: unknown, { file, directory }: Place, findings: Finding[]): ServerOptions {
   // An empty file is a file with nothing but defaults.
   if (root === null || root === undefined) return {};
   if (!(root instanceof Map)) {
@@ -71,10 +73,12 @@ function readRoot(root: unknown, file: string, findings: Finding[]): ServerOptio
   }
   const known = [...namesOf(GENERAL_OPTIONS), ...namesOf(LIMIT_OPTIONS), ...GROUPS];
   reportUnknown(root, known, [], findings);
-  const listeners = root.has("listeners") ? readListeners(root.get("listeners"), findings) : undefined;
+  const listeners = root.has("listeners")
+    ? readListeners(root.get("listeners"), findings, directory)
+    : undefined;
   const permissions = root.has("permissions") ? plainOf(root.get("permissions")) : undefined;
   return {
-    ...readFields(root, GENERAL_OPTIONS, [], findings),
+    ...readFields(root, GENERAL_OPTIONS, [], findings, directory),
     ...(root.has("authentication")
       ? { authentication: readAuthentication(root.get("authentication"), file, findings) }
       : {}),
@@ -85,7 +89,11 @@ function readRoot(root: unknown, file: string, findings: Finding[]): ServerOptio
   };
 }
 
-function readListeners(value: unknown, findings: Finding[]): ListenerOptions[] {
+function readListeners(
+  value: unknown,
+  findings: Finding[],
+  directory: string | undefined,
+): ListenerOptions[] {
   if (!Array.isArray(value) || value.length === 0) {
     findings.push({ path: ["listeners"], message: `seen ${seen(value)}, expected a list of listeners` });
     return [];
@@ -95,7 +103,7 @@ function readListeners(value: unknown, findings: Finding[]): ListenerOptions[] {
     const path = ["listeners", index];
     if (item instanceof Map) {
       reportUnknown(item, namesOf(table), path, findings);
-      return readFields<ListenerOptions>(item, table, path, findings);
+      return readFields<ListenerOptions>(item, table, path, findings, directory);
     }
     findings.push({ path, message: `seen ${seen(item)}, expected options such as "port: 1883"` });
     return {};

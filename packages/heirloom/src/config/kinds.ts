@@ -1,20 +1,9 @@
 // The kinds of values that options have: how a value is read from a file, what is accepted, how it is shown.
 
+import { resolve } from "node:path";
+import { isNetwork } from "../identity/address.ts";
+import type { Kind } from "./option.ts";
 import { formatDuration, formatSize, parseDuration, parseSize } from "./units.ts";
-
-/** One kind of value. `T` is what the program works with, in the unit of its name. */
-export interface Kind<T> {
-  /** What a file may have, in words that follow "expected". */
-  readonly expected: string;
-  /** What a program may give, where that differs: it has no units in texts. */
-  readonly expectedOfProgram?: string;
-  /** Reads a value as it stands in a file. `undefined` when it is not of this kind, or out of range. */
-  read(value: unknown): { readonly value: T } | undefined;
-  /** Whether a value that a program gave is in range. */
-  accepts(value: T): boolean;
-  /** How a value is written in a file. */
-  show(value: T): string;
-}
 
 interface Range {
   readonly minimum: number;
@@ -36,6 +25,33 @@ export const text: Kind<string> = {
   accepts: (value) => typeof value === "string" && value !== "",
   show: (value) => value,
 };
+
+/** A path. In a configuration file, a relative one begins at the directory of that file. */
+export const path: Kind<string> = {
+  ...text,
+  expected: "a path",
+  from: (value, directory) => resolve(directory, value),
+};
+
+/** An address, or a network such as "10.0.0.0/8". */
+export const addressRange: Kind<string> = {
+  ...text,
+  expected: "an address or a network such as 10.0.0.0/8",
+  read: (value) => (typeof value === "string" && isNetwork(value) ? { value } : undefined),
+  accepts: (value) => typeof value === "string" && isNetwork(value),
+};
+
+/** The mode of a file. A text, because YAML reads 0660 as the number 660. */
+export const fileMode: Kind<string> = {
+  ...text,
+  expected: 'octal digits in quotation marks, such as "0660"',
+  read: (value) => (isFileMode(value) ? { value } : undefined),
+  accepts: isFileMode,
+};
+
+function isFileMode(value: unknown): value is string {
+  return typeof value === "string" && /^0?[0-7]{3}$/.test(value);
+}
 
 /** A whole number. */
 export function count(range: Range): Kind<number> {

@@ -3,55 +3,8 @@
 
 import type { ProtocolVersion, QoS } from "@heirloom/codec";
 import { DEFAULT_LIMITS, type Limits, type QueuePolicy } from "@heirloom/core";
-import { count, flag, listOf, milliseconds, oneOf, seconds, size, text, type Kind } from "./kinds.ts";
-
-/** One option as it stands in a file. */
-export interface Option<T> {
-  readonly name: string;
-  readonly kind: Kind<T>;
-  /** The default in words or as it is written in a file. */
-  readonly default: string;
-  /** One or two sentences for the reference page. */
-  readonly description: string;
-}
-
-/** One option for each field of `T`. */
-export type OptionTable<T> = { readonly [Field in keyof T]-?: Option<NonNullable<T[Field]>> };
-
-/** The limits that each listener may set for itself. */
-export type ListenerLimits = Pick<
-  Limits,
-  | "maximumPacketSize"
-  | "keepAliveMaximum"
-  | "receiveMaximum"
-  | "topicAliasMaximum"
-  | "protocolVersions"
-  | "publishRate"
-  | "publishByteRate"
->;
-
-/** One listener, as a program or a file describes it. What is absent has its default. */
-export interface ListenerOptions extends Partial<ListenerLimits> {
-  /** How hooks, events and messages call it. Default: its transport, with a number when there are several. */
-  readonly name?: string;
-  /** Default "tcp". */
-  readonly transport?: "tcp" | "websocket";
-  /** An address or a host name. Default: 127.0.0.1 when anonymous clients are allowed, otherwise all addresses. */
-  readonly host?: string;
-  /** 0 = one that is free. Default 1883, for WebSocket 8083. */
-  readonly port?: number;
-  /** WebSocket: the only path that is served. Default: every path. */
-  readonly path?: string;
-  /** WebSocket: the origins of web pages that may connect. */
-  readonly allowedOrigins?: readonly string[];
-  readonly allowAnonymous?: boolean;
-  /** Connections at the same time; those beyond it are closed at once. Default: only the broker's own limit. */
-  readonly connections?: number;
-  /** Messages per second of all its clients together. Default 0 = no limit. */
-  readonly totalPublishRate?: number;
-  /** Bytes of topics and payloads per second of all its clients together. Default 0 = no limit. */
-  readonly totalPublishByteRate?: number;
-}
+import { count, flag, listOf, milliseconds, oneOf, path, seconds, size, text } from "./kinds.ts";
+import type { Kind, Option, OptionTable } from "./option.ts";
 
 /** What is no limit and no listener. */
 export interface GeneralOptions {
@@ -64,19 +17,14 @@ export interface GeneralOptions {
 }
 
 export const DEFAULT_DATA_DIRECTORY = "./heirloom-data";
-export const DEFAULT_PORTS: { readonly tcp: number; readonly websocket: number } = {
-  tcp: 1883,
-  websocket: 8083,
-};
-
 /** The largest values that the standard's fields hold, and the largest that this program counts to. */
-const MAXIMUM = {
+export const MAXIMUM: Readonly<Record<"u16" | "u32" | "packet" | "bytes" | "count", number>> = {
   u16: 65_535,
   u32: 0xffff_ffff,
   packet: 268_435_460,
   bytes: 2 ** 50,
   count: 2 ** 50,
-} as const;
+};
 
 /** The value of "never" for a Session Expiry Interval. MQTT 5.0 section 3.1.2.11.2. */
 const NEVER_EXPIRES = 0xffff_ffff;
@@ -112,7 +60,7 @@ export const GENERAL_OPTIONS: OptionTable<GeneralOptions> = {
   },
   data: {
     name: "data",
-    kind: text,
+    kind: path,
     default: DEFAULT_DATA_DIRECTORY,
     description: "The data directory. In a file, a relative path begins at the directory of the file.",
   },
@@ -415,90 +363,6 @@ export const LIMIT_OPTIONS: OptionTable<Limits> = {
     description:
       "Sends every client elsewhere: CONNACK 0x9C, or 0x9D when `permanent`, with `serverReference` for clients of 5.0.",
   },
-};
-
-/** The options of one listener that are no limits. The limits are those of {@link LISTENER_LIMIT_OPTIONS}. */
-export const LISTENER_OPTIONS: OptionTable<Omit<ListenerOptions, keyof ListenerLimits>> = {
-  name: {
-    name: "name",
-    kind: text,
-    default: "the transport's name, with a number when there are several",
-    description: "How hooks, events and messages call the listener. Names are unique.",
-  },
-  transport: {
-    name: "transport",
-    kind: oneOf(
-      new Map<string, "tcp" | "websocket">([
-        ["tcp", "tcp"],
-        ["websocket", "websocket"],
-      ]),
-    ),
-    default: "tcp",
-    description: "What carries the packets.",
-  },
-  host: {
-    name: "host",
-    kind: text,
-    default: "127.0.0.1 while anonymous clients are allowed, otherwise all addresses",
-    description:
-      "The address, or the name of a host, to listen on. `0.0.0.0` is every IPv4 address, `::` every address.",
-  },
-  port: {
-    name: "port",
-    kind: count({ minimum: 0, maximum: MAXIMUM.u16 }),
-    default: `${DEFAULT_PORTS.tcp}, for WebSocket ${DEFAULT_PORTS.websocket}`,
-    description: "The port to listen on; 0 takes one that is free.",
-  },
-  path: {
-    name: "path",
-    kind: text,
-    default: "every path",
-    description: "WebSocket: the only path that is served, such as `/mqtt`.",
-  },
-  allowedOrigins: {
-    name: "allowedOrigins",
-    kind: listOf(text),
-    default: "pages of this machine when only this machine and anonymous clients can connect, otherwise all",
-    description:
-      "WebSocket: the origins of web pages that may connect, such as `https://example.org`; `*` stands for all. Clients " +
-      "that are no browsers send no origin and are not concerned.",
-  },
-  allowAnonymous: {
-    name: "allowAnonymous",
-    kind: flag,
-    default: "the broker's `allowAnonymous`",
-    description: "The same for this listener.",
-  },
-  totalPublishRate: {
-    name: "totalPublishRate",
-    kind: count({ minimum: 0, maximum: MAXIMUM.count }),
-    default: "0",
-    description:
-      "Messages per second of all clients of this listener together; 0 = no limit. See `ratePolicy`.",
-  },
-  totalPublishByteRate: {
-    name: "totalPublishByteRate",
-    kind: size({ minimum: 0, maximum: MAXIMUM.bytes }),
-    default: "0",
-    description: "Topics and payloads per second of all clients of this listener together; 0 = no limit.",
-  },
-  connections: {
-    name: "connections",
-    kind: count({ minimum: 1, maximum: MAXIMUM.count }),
-    default: "no limit but the broker's",
-    description: "Connections of this listener at the same time; those beyond it are closed at once.",
-  },
-};
-
-/** The limits that a listener may set for itself. */
-export const LISTENER_LIMIT_OPTIONS: OptionTable<ListenerLimits> = {
-  protocolVersions: LIMIT_OPTIONS.protocolVersions,
-  maximumPacketSize: LIMIT_OPTIONS.maximumPacketSize,
-  keepAliveMaximum: LIMIT_OPTIONS.keepAliveMaximum,
-  receiveMaximum: LIMIT_OPTIONS.receiveMaximum,
-  topicAliasMaximum: LIMIT_OPTIONS.topicAliasMaximum,
-  publishRate: LIMIT_OPTIONS.publishRate,
-  publishByteRate: LIMIT_OPTIONS.publishByteRate,
 };
 
 function limit<Field extends keyof Limits>(

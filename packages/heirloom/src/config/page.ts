@@ -7,14 +7,10 @@ import {
   SCRAM_OPTIONS,
   WEBHOOK_OPTIONS,
 } from "./authentication-tables.ts";
-import {
-  GENERAL_OPTIONS,
-  LIMIT_OPTIONS,
-  LISTENER_LIMIT_OPTIONS,
-  LISTENER_OPTIONS,
-  type Option,
-  type OptionTable,
-} from "./options.ts";
+import { namesOf, optionsOf } from "./fields.ts";
+import { LISTENER_LIMIT_OPTIONS, LISTENER_OPTIONS } from "./listener-options.ts";
+import type { Option, OptionTable } from "./option.ts";
+import { GENERAL_OPTIONS, LIMIT_OPTIONS } from "./options.ts";
 
 const INTRODUCTION = `# Configuration
 
@@ -74,7 +70,7 @@ export function configurationPage(): string {
       "`listeners` is a list; each item has these options. Without the list there is one: TCP on port 1883.",
       LISTENER_OPTIONS,
     ),
-    `A listener may also set for itself: ${namesOf(LISTENER_LIMIT_OPTIONS).join(", ")}.\n`,
+    `A listener may also set for itself: ${quoted(LISTENER_LIMIT_OPTIONS)}.\n`,
     AUTHENTICATION,
     section("Authentication: certificate", "", CERTIFICATE_OPTIONS),
     section("Authentication: jwt", "Exactly one of the first four says where the keys are.", JWT_OPTIONS),
@@ -90,22 +86,27 @@ export function configurationPage(): string {
 }
 
 function section<T>(title: string, introduction: string, table: OptionTable<T>): string {
-  const options: string[] = [];
-  for (const field in table) options.push(describe(table[field]));
+  const options = optionsOf(table).map((option) => describe(option, option.name));
   return [`## ${title}\n`, ...(introduction === "" ? [] : [`${introduction}\n`]), ...options].join("\n");
 }
 
-function describe<T>(option: Option<T>): string {
+/** An option; behind a group come its own options, with the group's name in front. */
+function describe(option: Option<unknown>, name: string): string {
+  const { group } = option.kind;
+  const inner = (group?.options ?? []).map((part) =>
+    describe(part, `${name}${group?.isList === true ? "[]" : ""}.${part.name}`),
+  );
   return [
-    `### ${option.name}\n`,
+    `### ${name}\n`,
     `${option.description}\n`,
-    `- Expected: ${option.kind.expected}`,
+    ...(group === undefined ? [`- Expected: ${option.kind.expected}`] : []),
     `- Default: ${option.default}\n`,
+    ...inner,
   ].join("\n");
 }
 
-function namesOf<T>(table: OptionTable<T>): string[] {
-  const names: string[] = [];
-  for (const field in table) names.push(`\`${table[field].name}\``);
-  return names;
+function quoted<T>(table: OptionTable<T>): string {
+  return namesOf(table)
+    .map((name) => `\`${name}\``)
+    .join(", ");
 }

@@ -7,16 +7,9 @@ import { checkAuthentication } from "./authentication.ts";
 import { LOGIN_LIMIT_OPTIONS } from "./authentication-tables.ts";
 import { checkFields } from "./fields.ts";
 import { seen, type Finding } from "./findings.ts";
-import {
-  DEFAULT_DATA_DIRECTORY,
-  DEFAULT_PORTS,
-  LIMIT_OPTIONS,
-  LISTENER_LIMIT_OPTIONS,
-  LISTENER_OPTIONS,
-  type GeneralOptions,
-  type ListenerLimits,
-  type ListenerOptions,
-} from "./options.ts";
+import type { ListenerOptions } from "./listener-options.ts";
+import { resolveListener, type ListenerSettings } from "./listener-settings.ts";
+import { DEFAULT_DATA_DIRECTORY, LIMIT_OPTIONS, type GeneralOptions } from "./options.ts";
 import type { PermissionOptions } from "../permissions/options.ts";
 import { readPermissions, type PermissionSettings } from "../permissions/settings.ts";
 
@@ -30,24 +23,6 @@ export interface ServerOptions extends GeneralOptions {
   readonly authentication?: readonly Authentication[];
   /** What logging in may cost, and what guessing leads to. */
   readonly loginLimits?: Partial<LoginLimits>;
-}
-
-/** One listener with nothing left open. */
-export interface ListenerSettings {
-  readonly name: string;
-  readonly transport: "tcp" | "websocket";
-  /** Absent = all addresses. */
-  readonly host: string | undefined;
-  readonly port: number;
-  readonly path: string | undefined;
-  readonly allowedOrigins: readonly string[] | undefined;
-  readonly allowAnonymous: boolean;
-  readonly connections: number | undefined;
-  /** The limits that hold here: the listener's own, otherwise the broker's; and those of all its clients together. */
-  readonly limits: ListenerLimits & {
-    readonly totalPublishRate: number;
-    readonly totalPublishByteRate: number;
-  };
 }
 
 /** A server with nothing left open. */
@@ -96,60 +71,6 @@ export function resolveSettings(options: ServerOptions, identifies: boolean, fin
   if (!isKnown) checkOpenListeners(options, findings);
   checkNames(settings.listeners, findings);
   return settings;
-}
-
-interface ListenerContext {
-  readonly index: number;
-  readonly several: boolean;
-  readonly allowAnonymous: boolean;
-  readonly limits: Limits;
-}
-
-function resolveListener(
-  options: ListenerOptions,
-  context: ListenerContext,
-  findings: Finding[],
-): ListenerSettings {
-  const path = ["listeners", context.index];
-  checkFields(options, { ...LISTENER_OPTIONS, ...LISTENER_LIMIT_OPTIONS }, path, findings);
-  const transport = options.transport ?? "tcp";
-  if (transport === "tcp") {
-    for (const name of ["path", "allowedOrigins"] as const) {
-      if (options[name] === undefined) continue;
-      findings.push({
-        path: [...path, name],
-        message: "only a listener with `transport: websocket` has this option",
-      });
-    }
-  }
-  if (options.path !== undefined && !options.path.startsWith("/")) {
-    findings.push({
-      path: [...path, "path"],
-      message: `seen ${seen(options.path)}, expected a path that begins with /`,
-    });
-  }
-  const allowAnonymous = options.allowAnonymous ?? context.allowAnonymous;
-  return {
-    name: options.name ?? (context.several ? `${transport}-${context.index + 1}` : transport),
-    transport,
-    host: options.host ?? (allowAnonymous ? "127.0.0.1" : undefined),
-    port: options.port ?? DEFAULT_PORTS[transport],
-    path: options.path,
-    allowedOrigins: options.allowedOrigins?.map((origin) => origin.toLowerCase()),
-    allowAnonymous,
-    connections: options.connections,
-    limits: {
-      maximumPacketSize: options.maximumPacketSize ?? context.limits.maximumPacketSize,
-      keepAliveMaximum: options.keepAliveMaximum ?? context.limits.keepAliveMaximum,
-      receiveMaximum: options.receiveMaximum ?? context.limits.receiveMaximum,
-      topicAliasMaximum: options.topicAliasMaximum ?? context.limits.topicAliasMaximum,
-      protocolVersions: options.protocolVersions ?? context.limits.protocolVersions,
-      publishRate: options.publishRate ?? context.limits.publishRate,
-      publishByteRate: options.publishByteRate ?? context.limits.publishByteRate,
-      totalPublishRate: options.totalPublishRate ?? 0,
-      totalPublishByteRate: options.totalPublishByteRate ?? 0,
-    },
-  };
 }
 
 // Refusing everybody in silence would be a broker that nobody can use; whoever turns anonymous clients off means others.

@@ -1,20 +1,61 @@
-// Binds a server of Node to an address, and says in words why that failed.
+// Binds a server of Node to an address or a Unix socket, and says in words why that failed.
 
-import type { AddressInfo, Server } from "node:net";
+import type { Server } from "node:net";
 import { ListenError, messageOf, systemCode } from "../errors.ts";
 import { hostAndPort } from "./transport.ts";
+import { listenOnSocket, type UnixSocket } from "./unix-socket.ts";
 
 /** Connections that the system accepts before we do. Many: after a restart all clients come at once. */
 const BACKLOG = 4_096;
+
+/** Milliseconds between two warnings that connections cannot be accepted. */
+const WARNING_INTERVAL_MS = 10_000;
 
 /** Where a server is to listen. `host` absent = on all addresses; port 0 = one that is free. */
 export interface ListenAddress {
   readonly host: string | undefined;
   readonly port: number;
+  /** Instead of host and port. */
+  readonly socket?: UnixSocket | undefined;
 }
 
-/** @throws ListenError when the address cannot be had. */
-export async function listen(server: Server, address: ListenAddress): Promise<AddressInfo> {
+/** Where a server listens: an address and a port, or the path of a Unix socket and 0. */
+export interface Bound {
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * @param warning is told when connections cannot be accepted any more, for want of file descriptors.
+ * @throws ListenError when the address cannot be had.
+ */
+export async function listen(
+  server: Server,
+  address: ListenAddress,
+  warning: (message: string) => void,
+): Promise<Bound> {
+  if (address.socket !== undefined) await listenOnSocket(server, address.socket, BACKLOG);
+  else await listenOnPort(server, address);
+  // Accepting may fail later: that connection is lost, the listener stays.
+  let latestMs = -Infinity;
+  server.on("error", (error) => {
+    if (performance.now() - latestMs < WARNING_INTERVAL_MS) return;
+    latestMs = performance.now();
+    warning(`connections cannot be accepted: ${messageOf(error)}`);
+  });
+  const bound = server.address();
+  if (typeof bound === "string") return { host: bound, port: 0 };
+  if (bound === null) throw new ListenError("no address");
+  return { host: bound.address, port: bound.port };
+}
+
+/** Stops accepting; resolves at once, connections that were accepted stay. */
+export function stopListening(server: Server): Promise<void> {
+  if (server.listening) server.close();
+  return Promise.resolve();
+}
+
+async function listenOnPort(server: Server, address: ListenAddress): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const fail = (error: Error): void => {
       reject(new ListenError(listenFailure(address, error), { cause: error }));
@@ -25,17 +66,6 @@ export async function listen(server: Server, address: ListenAddress): Promise<Ad
       resolve();
     });
   });
-  // Accepting may fail later, for want of file descriptors: that connection is lost, the listener stays.
-  server.on("error", () => {});
-  const bound = server.address();
-  if (bound === null || typeof bound === "string") throw new ListenError(`no TCP address: ${String(bound)}`);
-  return bound;
-}
-
-/** Stops accepting; resolves at once, connections that were accepted stay. */
-export function stopListening(server: Server): Promise<void> {
-  if (server.listening) server.close();
-  return Promise.resolve();
 }
 
 function listenFailure(address: ListenAddress, error: Error): string {

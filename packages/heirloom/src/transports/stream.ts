@@ -3,11 +3,14 @@
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
-import { CLOSE_GRACE_MS, type ConnectionInput, type NewTransport } from "./transport.ts";
+import type { ClientCertificate } from "@heirloom/core";
+import { CLOSE_GRACE_MS, type ConnectionInput, type NewTransport, type Peer } from "./transport.ts";
 
 /** One connection over one stream. The stream's errors end here: they become `closed` of the connection. */
 export class StreamTransport implements NewTransport {
   readonly remoteAddress: string;
+  readonly certificate: ClientCertificate | undefined;
+  readonly elapsedMs: number;
   readonly #stream: Duplex;
   /** Absent before `start`, and after the connection ended from either side. */
   #connection: ConnectionInput | undefined;
@@ -19,10 +22,12 @@ export class StreamTransport implements NewTransport {
   readonly #copies: boolean;
   #graceTimer: NodeJS.Timeout | undefined;
 
-  constructor(stream: Duplex, remoteAddress: string) {
+  constructor(stream: Duplex, peer: Peer) {
     this.#stream = stream;
     this.#copies = stream instanceof Socket && !(stream instanceof TLSSocket);
-    this.remoteAddress = remoteAddress;
+    this.remoteAddress = peer.remoteAddress;
+    this.certificate = peer.certificate;
+    this.elapsedMs = peer.elapsedMs;
   }
 
   start(connection: ConnectionInput, onClose: () => void): void {

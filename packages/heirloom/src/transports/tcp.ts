@@ -1,28 +1,28 @@
-// The TCP listener. MQTT 5.0 section 4.2.
+// The listener for MQTT over TCP, TLS and Unix sockets. MQTT 5.0 section 4.2.
 
-import { createServer } from "node:net";
-import type { ListenerSettings } from "../config/settings.ts";
-import { listen, stopListening } from "./listen.ts";
+import type { ListenerSettings } from "../config/listener-settings.ts";
+import { openEntrance, type Inside } from "./entrance.ts";
 import { StreamTransport } from "./stream.ts";
-import { hostAndPort, remoteAddressOf, type Accept, type Listener } from "./transport.ts";
+import { hostAndPort, strangerAt, type ListenerHost, type OpenListener } from "./transport.ts";
 
-/** Milliseconds of silence after which the system asks whether a peer is still there. */
-const TCP_KEEP_ALIVE_MS = 60_000;
-
-/** @throws ListenError when the address cannot be had. */
-export async function listenTcp(settings: ListenerSettings, accept: Accept): Promise<Listener> {
-  const server = createServer(
-    { noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEP_ALIVE_MS },
-    (socket) => accept(new StreamTransport(socket, remoteAddressOf(socket))),
-  );
-  if (settings.connections !== undefined) server.maxConnections = settings.connections;
-  const { address, port } = await listen(server, settings);
+/** @throws ListenError when the address cannot be had, ConfigError when a certificate or key cannot be used. */
+export async function listenTcp(settings: ListenerSettings, host: ListenerHost): Promise<OpenListener> {
+  const inside: Inside = {
+    protocol: "mqtt",
+    direct: (socket, remoteAddress) => host.accept(new StreamTransport(socket, strangerAt(remoteAddress))),
+    entered: (stream, arrival) => host.accept(new StreamTransport(stream, arrival.enter())),
+  };
+  const { bound, reloadable, close } = await openEntrance(settings, host, inside);
+  const scheme = settings.tls === undefined ? "mqtt" : "mqtts";
   return {
     name: settings.name,
     transport: "tcp",
-    host: address,
-    port,
-    url: `mqtt://${hostAndPort(address, port)}`,
-    close: () => stopListening(server),
+    ...bound,
+    url:
+      settings.socket === undefined
+        ? `${scheme}://${hostAndPort(bound.host, bound.port)}`
+        : `mqtt+unix://${bound.host}`,
+    reloadable,
+    close,
   };
 }

@@ -6,7 +6,7 @@ import { isLoopback } from "../loopback.ts";
 
 /** Why an upgrade is refused: an HTTP status and a sentence for the one who looks. */
 export interface UpgradeRefusal {
-  readonly status: 400 | 403 | 404;
+  readonly status: 400 | 403 | 404 | 431;
   readonly message: string;
 }
 
@@ -16,6 +16,9 @@ export interface UpgradeRules {
   /** Web pages that may connect, as origins such as `https://example.org`; "*" = all of them. */
   readonly allowedOrigins: readonly string[] | "*" | "this-machine";
 }
+
+/** Headers of one request. Node is told to read no more. */
+export const MOST_HEADERS = 64;
 
 /** "mqtt" by the standard; "mqttv3.1" is what clients of 3.1 offer. The first one that is offered is taken. */
 const SUBPROTOCOLS = ["mqtt", "mqttv3.1"] as const;
@@ -27,6 +30,10 @@ export function chooseSubprotocol(offered: ReadonlySet<string>): string | undefi
 
 /** @returns why this request is refused, or `undefined` when it may go on. */
 export function refuseUpgrade(request: IncomingMessage, rules: UpgradeRules): UpgradeRefusal | undefined {
+  if (request.rawHeaders.length >= 2 * MOST_HEADERS) {
+    // Node leaves out what is beyond its limit, and one of those may be what a proxy added: `X-Forwarded-For`.
+    return { status: 431, message: `expected fewer than ${MOST_HEADERS} headers` };
+  }
   const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
   if (rules.path !== undefined && path !== rules.path) {
     return { status: 404, message: "MQTT is not served on this path" };

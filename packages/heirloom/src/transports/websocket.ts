@@ -1,168 +1,116 @@
-// The WebSocket listener: MQTT in binary frames. Packets and frames begin and end where they like.
+// The listener for MQTT over WebSocket, with and without TLS. Packets and frames begin and end where they like.
 // MQTT 5.0 section 6, 3.1.1 section 6.
 
-import { createServer, STATUS_CODES, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { type RawData, type WebSocket, WebSocketServer } from "ws";
-import type { ListenerSettings } from "../config/settings.ts";
+import { ReasonCode } from "@heirloom/codec";
+import { type WebSocket, WebSocketServer } from "ws";
+import type { ListenerSettings } from "../config/listener-settings.ts";
+import { Networks } from "../identity/address.ts";
 import { isLoopback } from "../loopback.ts";
-import { Handshakes, type HandshakeRules } from "./handshakes.ts";
-import { listen, stopListening } from "./listen.ts";
+import type { Arrival } from "./arrival.ts";
+import { openEntrance } from "./entrance.ts";
+import { forwardedAddress } from "./forwarded.ts";
+import { CLOSE_GRACE_MS, hostAndPort, type ListenerHost, type OpenListener } from "./transport.ts";
 import {
-  CLOSE_GRACE_MS,
-  hostAndPort,
-  remoteAddressOf,
-  type Accept,
-  type ConnectionInput,
-  type Listener,
-  type NewTransport,
-} from "./transport.ts";
-import { chooseSubprotocol, refuseUpgrade, type UpgradeRefusal, type UpgradeRules } from "./upgrade.ts";
-
-/** Close codes of RFC 6455 section 7.4.1. */
-const CloseCode = { NORMAL: 1000, UNSUPPORTED_DATA: 1003 } as const;
+  chooseSubprotocol,
+  MOST_HEADERS,
+  refuseUpgrade,
+  type UpgradeRefusal,
+  type UpgradeRules,
+} from "./upgrade.ts";
+import { WebSocketTransport } from "./websocket-transport.ts";
 
 /** Bytes. Frames may hold many packets, so they are not cut shorter than this. */
 const SMALLEST_FRAME_LIMIT = 1_048_576;
 
-/** One connection over one WebSocket. */
-class WebSocketTransport implements NewTransport {
-  readonly remoteAddress: string;
-  readonly #socket: WebSocket;
-  #connection: ConnectionInput | undefined;
-  #onClose: (() => void) | undefined;
-  #ended = false;
-  #buffered = false;
+/** Fragments of one message, and pieces of it that wait to be joined: a client has no reason for more. */
+const MOST_FRAGMENTS = 1_024;
+const MOST_CHUNKS = 65_536;
 
-  constructor(socket: WebSocket, remoteAddress: string) {
-    this.#socket = socket;
-    this.remoteAddress = remoteAddress;
-  }
-
-  start(connection: ConnectionInput, onClose: () => void): void {
-    if (!this.#ended) this.#connection = connection;
-    this.#onClose = onClose;
-    this.#socket.on("message", (data: RawData, isBinary: boolean) => this.#received(data, isBinary));
-    this.#socket.on("error", (error: Error) => this.#tellClosed(error));
-    this.#socket.on("close", () => this.#closed());
-  }
-
-  get bufferedBytes(): number {
-    return this.#socket.bufferedAmount;
-  }
-
-  write(bytes: Uint8Array): boolean {
-    if (this.#ended) return true;
-    this.#socket.send(bytes, this.#written);
-    this.#buffered = this.#socket.bufferedAmount > 0;
-    // The WebSocket library holds on to what it is given until it is sent.
-    return false;
-  }
-
-  end(): void {
-    this.#connection = undefined;
-    this.#finish(CloseCode.NORMAL);
-  }
-
-  destroy(): void {
-    this.#connection = undefined;
-    this.#ended = true;
-    this.#socket.terminate();
-  }
-
-  pause(paused: boolean): void {
-    if (this.#ended) return;
-    if (paused) this.#socket.pause();
-    else this.#socket.resume();
-  }
-
-  #received(data: RawData, isBinary: boolean): void {
-    if (this.#connection === undefined) return;
-    if (!isBinary || !(data instanceof Uint8Array)) {
-      // 5.0 [MQTT-6.0.0-1], 3.1.1 [MQTT-6.0.0-1].
-      this.#tellClosed(new Error("a text frame was received, expected binary frames"));
-      this.#finish(CloseCode.UNSUPPORTED_DATA);
-    } else if (data.length > 0) {
-      this.#connection.receive(data);
-    }
-  }
-
-  // `ws` sends the close frame behind what was written, reads on, and ends the socket after `closeTimeout`.
-  #finish(code: number): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#socket.resume();
-    this.#socket.close(code);
-  }
-
-  readonly #written = (): void => {
-    if (!this.#buffered || this.#socket.bufferedAmount > 0) return;
-    this.#buffered = false;
-    this.#connection?.drained();
-  };
-
-  #closed(): void {
-    this.#ended = true;
-    this.#tellClosed(undefined);
-    this.#onClose?.();
-    this.#onClose = undefined;
-  }
-
-  #tellClosed(error: Error | undefined): void {
-    const connection = this.#connection;
-    this.#connection = undefined;
-    connection?.closed(error);
-  }
-}
-
-/** @throws ListenError when the address cannot be had. */
-export async function listenWebSocket(
-  settings: ListenerSettings,
-  handshakeRules: HandshakeRules,
-  accept: Accept,
-): Promise<Listener> {
-  const server = createHttpServer(settings, handshakeRules);
-  const handshakes = new Handshakes(handshakeRules);
-  server.on("connection", (socket) => handshakes.begin(socket));
-  const rules = upgradeRules(settings);
-  // `closeTimeout` is younger than the types of `ws`; a variable may have more than they know.
-  const options = {
-    noServer: true,
-    clientTracking: false,
-    perMessageDeflate: false,
-    maxPayload: Math.max(settings.limits.maximumPacketSize, SMALLEST_FRAME_LIMIT),
-    closeTimeout: CLOSE_GRACE_MS,
-    handleProtocols: (offered: ReadonlySet<string>) => chooseSubprotocol(offered) ?? false,
-  };
-  const webSockets = new WebSocketServer(options);
-  server.on("upgrade", (request, socket, head) => {
-    const refusal = refuseUpgrade(request, rules);
-    if (refusal !== undefined) {
-      refuse(socket, refusal);
-      return;
-    }
-    const remoteAddress = remoteAddressOf(request.socket);
-    webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      handshakes.end(request.socket);
-      limitFirstMessage(request.socket, webSocket, handshakeRules.maximumConnectSize);
-      accept(new WebSocketTransport(webSocket, remoteAddress));
-    });
+/** @throws ListenError when the address cannot be had, ConfigError when a certificate or key cannot be used. */
+export async function listenWebSocket(settings: ListenerSettings, host: ListenerHost): Promise<OpenListener> {
+  const upgrades = new Upgrades(settings, host);
+  const { bound, reloadable, close } = await openEntrance(settings, host, {
+    protocol: "http/1.1",
+    entered: (stream, arrival) => upgrades.expect(stream, arrival),
   });
-  const { address, port } = await listen(server, settings);
+  const scheme = settings.tls === undefined ? "ws" : "wss";
   return {
     name: settings.name,
     transport: "websocket",
-    host: address,
-    port,
-    url: `ws://${hostAndPort(address, port)}${settings.path ?? ""}`,
-    close: () => {
-      const closed = stopListening(server);
-      // Those that have not asked for an upgrade yet; the others are no HTTP connections any more.
-      server.closeAllConnections();
-      return closed;
-    },
+    ...bound,
+    url:
+      settings.socket === undefined
+        ? `${scheme}://${hostAndPort(bound.host, bound.port)}${settings.path ?? ""}`
+        : `ws+unix://${bound.host}${settings.path === undefined ? "" : `:${settings.path}`}`,
+    reloadable,
+    close,
   };
+}
+
+/** Connections that are to become WebSockets. */
+class Upgrades {
+  readonly #host: ListenerHost;
+  readonly #rules: UpgradeRules;
+  readonly #maximumConnectSize: number;
+  readonly #trustedProxies: Networks;
+  readonly #http: Server;
+  readonly #webSockets: WebSocketServer;
+  readonly #arrivals = new WeakMap<Duplex, Arrival>();
+
+  constructor(settings: ListenerSettings, host: ListenerHost) {
+    this.#host = host;
+    this.#rules = upgradeRules(settings);
+    this.#maximumConnectSize = settings.maximumConnectSize;
+    this.#trustedProxies = new Networks(settings.trustedProxies);
+    this.#http = createHttpServer();
+    this.#http.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
+    // `closeTimeout` and `maxBufferedChunks` are younger than the types of `ws`; a variable may have more than they know.
+    const options = {
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: Math.max(settings.limits.maximumPacketSize, SMALLEST_FRAME_LIMIT),
+      maxFragments: MOST_FRAGMENTS,
+      maxBufferedChunks: MOST_CHUNKS,
+      closeTimeout: CLOSE_GRACE_MS,
+      handleProtocols: (offered: ReadonlySet<string>) => chooseSubprotocol(offered) ?? false,
+    };
+    this.#webSockets = new WebSocketServer(options);
+  }
+
+  /** HTTP is to come over `stream`. */
+  expect(stream: Socket, arrival: Arrival): void {
+    this.#arrivals.set(stream, arrival);
+    this.#http.emit("connection", stream);
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    // What comes between HTTP and WebSocket is nobody's error.
+    socket.on("error", () => {});
+    const arrival = this.#arrivals.get(request.socket);
+    if (arrival === undefined || arrival.isOver) {
+      socket.destroy();
+      return;
+    }
+    const refusal = refuseUpgrade(request, this.#rules);
+    if (refusal !== undefined) {
+      arrival.refuse(ReasonCode.UNSPECIFIED_ERROR, `WebSocket: ${refusal.message}`);
+      refuse(socket, refusal);
+      return;
+    }
+    this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+      limitFirstMessage(request.socket, webSocket, this.#maximumConnectSize);
+      arrival.remoteAddress = forwardedAddress(
+        arrival.remoteAddress,
+        request.headers["x-forwarded-for"],
+        this.#trustedProxies,
+      );
+      this.#host.accept(new WebSocketTransport(webSocket, arrival.enter()));
+    });
+  }
 }
 
 /**
@@ -178,27 +126,16 @@ function limitFirstMessage(socket: Socket, webSocket: WebSocket, mostBytes: numb
   webSocket.once("message", () => socket.off("data", check));
 }
 
-/** Milliseconds between two looks at handshakes that take too long. */
-const CHECKING_MS = 1_000;
-
-/** An HTTP server that does nothing but upgrades, and does not wait long for them. */
-function createHttpServer(settings: ListenerSettings, { connectTimeoutMs }: HandshakeRules): Server {
-  const server = createServer(
-    {
-      maxHeaderSize: 8_192,
-      headersTimeout: connectTimeoutMs,
-      requestTimeout: connectTimeoutMs,
-      connectionsCheckingInterval: Math.min(CHECKING_MS, connectTimeoutMs),
-      keepAlive: true,
-      keepAliveInitialDelay: 60_000,
-    },
-    (_request, response) => {
-      response.writeHead(426, { "content-type": "text/plain", upgrade: "websocket", connection: "close" });
-      response.end("This port speaks MQTT over WebSocket.\n");
-    },
-  );
-  server.maxHeadersCount = 64;
-  if (settings.connections !== undefined) server.maxConnections = settings.connections;
+/**
+ * An HTTP server that does nothing but upgrades. It does not listen itself, and its own time limits are not used: an
+ * {@link Arrival} has one deadline for all that comes before MQTT.
+ */
+function createHttpServer(): Server {
+  const server = createServer({ maxHeaderSize: 8_192 }, (_request, response) => {
+    response.writeHead(426, { "content-type": "text/plain", upgrade: "websocket", connection: "close" });
+    response.end("This port speaks MQTT over WebSocket.\n");
+  });
+  server.maxHeadersCount = MOST_HEADERS;
   return server;
 }
 
@@ -212,7 +149,6 @@ function upgradeRules(settings: ListenerSettings): UpgradeRules {
 
 function refuse(socket: Duplex, refusal: UpgradeRefusal): void {
   const body = `${refusal.message}\n`;
-  socket.on("error", () => {});
   socket.on("finish", () => socket.destroy());
   socket.end(
     `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\n` +

@@ -1,0 +1,102 @@
+// A transport over one WebSocket: MQTT in binary frames. MQTT 5.0 section 6, 3.1.1 section 6.
+
+import type { ClientCertificate } from "@heirloom/core";
+import type { RawData, WebSocket } from "ws";
+import type { ConnectionInput, NewTransport, Peer } from "./transport.ts";
+
+/** Close codes of RFC 6455 section 7.4.1. */
+const CloseCode = { NORMAL: 1000, UNSUPPORTED_DATA: 1003 } as const;
+
+/** One connection over one WebSocket. */
+export class WebSocketTransport implements NewTransport {
+  readonly remoteAddress: string;
+  readonly certificate: ClientCertificate | undefined;
+  readonly elapsedMs: number;
+  readonly #socket: WebSocket;
+  #connection: ConnectionInput | undefined;
+  #onClose: (() => void) | undefined;
+  #ended = false;
+  #buffered = false;
+
+  constructor(socket: WebSocket, peer: Peer) {
+    this.#socket = socket;
+    this.remoteAddress = peer.remoteAddress;
+    this.certificate = peer.certificate;
+    this.elapsedMs = peer.elapsedMs;
+  }
+
+  start(connection: ConnectionInput, onClose: () => void): void {
+    if (!this.#ended) this.#connection = connection;
+    this.#onClose = onClose;
+    this.#socket.on("message", (data: RawData, isBinary: boolean) => this.#received(data, isBinary));
+    this.#socket.on("error", (error: Error) => this.#tellClosed(error));
+    this.#socket.on("close", () => this.#closed());
+  }
+
+  get bufferedBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  write(bytes: Uint8Array): boolean {
+    if (this.#ended) return true;
+    this.#socket.send(bytes, this.#written);
+    this.#buffered = this.#socket.bufferedAmount > 0;
+    // The WebSocket library holds on to what it is given until it is sent.
+    return false;
+  }
+
+  end(): void {
+    this.#connection = undefined;
+    this.#finish(CloseCode.NORMAL);
+  }
+
+  destroy(): void {
+    this.#connection = undefined;
+    this.#ended = true;
+    this.#socket.terminate();
+  }
+
+  pause(paused: boolean): void {
+    if (this.#ended) return;
+    if (paused) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  #received(data: RawData, isBinary: boolean): void {
+    if (this.#connection === undefined) return;
+    if (!isBinary || !(data instanceof Uint8Array)) {
+      // 5.0 [MQTT-6.0.0-1], 3.1.1 [MQTT-6.0.0-1].
+      this.#tellClosed(new Error("a text frame was received, expected binary frames"));
+      this.#finish(CloseCode.UNSUPPORTED_DATA);
+    } else if (data.length > 0) {
+      this.#connection.receive(data);
+    }
+  }
+
+  // `ws` sends the close frame behind what was written, reads on, and ends the socket after `closeTimeout`.
+  #finish(code: number): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#socket.resume();
+    this.#socket.close(code);
+  }
+
+  readonly #written = (): void => {
+    if (!this.#buffered || this.#socket.bufferedAmount > 0) return;
+    this.#buffered = false;
+    this.#connection?.drained();
+  };
+
+  #closed(): void {
+    this.#ended = true;
+    this.#tellClosed(undefined);
+    this.#onClose?.();
+    this.#onClose = undefined;
+  }
+
+  #tellClosed(error: Error | undefined): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    connection?.closed(error);
+  }
+}
