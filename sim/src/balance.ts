@@ -42,13 +42,3 @@ export function judgeBalance(broker: Broker, report: Report): void {
     report.broken("balance", `counter ${name} is ${broker.counters[name]}, its sum ${sums[name]}`);
   }
 }
-
-/** What a session, or sessions of one client over several lives of the process, may lack. */
-export function leftOut({
-  droppedTooLarge,
-  droppedRefused,
-  discardedAtLimit,
-  damagedEntries,
-}: DeliveryCounts): number {
-  return droppedTooLarge + droppedRefused + discardedAtLimit + damagedEntries;
-}

@@ -3,6 +3,7 @@
 
 import {
   type Damage,
+  type DamagedBlock,
   type LogExtent,
   type Store,
   type StoreBatch,
@@ -19,12 +20,22 @@ import type { Trace } from "./trace.ts";
 /** Records that a load gives at once. */
 const GROUP_SIZE = 7;
 
+/** What others are told of the disk. */
+export interface DiskListener {
+  /** The core breaks the contract of the port. */
+  broken(text: string): void;
+  /** Messages with these numbers stood in a block that was damaged; other logs may have them too. */
+  damaged(ids: readonly number[]): void;
+}
+
 export class Disk {
   isFull = false;
   /** Milliseconds that each commit takes at least. */
   slowMs = 0;
   /** Whether the next commit fails for good. */
   isBroken = false;
+  /** Whether the next crash damages a block. */
+  isToBeDamaged = false;
   /** Whether a crash brings the broker's packet identifiers near the last one. */
   isNearLastPacketId = false;
   /** When the commit began that is on disk last: whatever was decided before then is safe. */
@@ -35,7 +46,8 @@ export class Disk {
   readonly schedule: Schedule;
   readonly random: Random;
   readonly trace: Trace;
-  readonly #broken: (text: string) => void;
+  readonly #listener: DiskListener;
+  readonly #damaged = new Set<StoredBlock>();
   readonly #tables = new Map<Table, Map<string, Uint8Array>>(TABLES.map((table) => [table, new Map()]));
   readonly #logs = new Map<number, StoredBlock[]>();
   /** Blocks that were trimmed; after a crash they may be there again. */
@@ -49,12 +61,11 @@ export class Disk {
    */
   #uncertain: StoreBatch[] = [];
 
-  /** `broken` is told when the core breaks the contract of the port. */
-  constructor(schedule: Schedule, random: Random, trace: Trace, broken: (text: string) => void) {
+  constructor(schedule: Schedule, random: Random, trace: Trace, listener: DiskListener) {
     this.schedule = schedule;
     this.random = random;
     this.trace = trace;
-    this.#broken = broken;
+    this.#listener = listener;
   }
 
   /** Records of a table, for the final look at what is left. */
@@ -79,7 +90,27 @@ export class Disk {
     for (const [logId, blocks] of this.#trimmed) if (this.random.chance(0.3)) this.#bringBack(logId, blocks);
     this.#trimmed.clear();
     this.#trimmedTo.clear();
+    if (this.isToBeDamaged) this.#damage();
     if (this.isNearLastPacketId) this.#moveLastPacketIds();
+  }
+
+  /** A bit of a stored block flips. The store finds that by its checksum, and gives out none of it. */
+  #damage(): void {
+    const blocks = [...this.#logs.values()].flat().filter((block) => !this.#damaged.has(block));
+    if (blocks.length === 0) return;
+    this.isToBeDamaged = false;
+    const block = this.random.pick(blocks);
+    this.#damaged.add(block);
+    this.trace.say("disk", `damaged: log ${block.logId} [${block.firstIndex}..${block.lastIndex}]`);
+    // Payloads say which message they are: "m12 ".
+    const text = new TextDecoder("latin1").decode(block.bytes);
+    this.#listener.damaged([...text.matchAll(/m(\d+) /g)].map(([, id]) => Number(id)));
+  }
+
+  /** The block as the store gives it out. */
+  #given(block: StoredBlock): StoredBlock | DamagedBlock {
+    const { logId, firstIndex, lastIndex } = block;
+    return this.#damaged.has(block) ? { logId, firstIndex, lastIndex, damaged: true } : block;
   }
 
   /** As if each session had been sent tens of thousands of messages more: `u8 format | u16 last packet identifier | ...`. */
@@ -114,7 +145,7 @@ export class Disk {
 
   begin(batch: StoreBatch): void {
     if (this.#uncertain.includes(batch)) return;
-    if (this.#uncertain.length > 0) this.#broken("committed another batch than the refused one");
+    if (this.#uncertain.length > 0) this.#listener.broken("committed another batch than the refused one");
     this.#uncertain.push(batch);
   }
 
@@ -141,10 +172,10 @@ export class Disk {
     const blocks = this.#logs.get(logId);
     const last = blocks?.at(-1);
     if (last !== undefined && last.lastIndex + 1 !== firstIndex) {
-      this.#broken(`log ${logId}: appended ${firstIndex} behind ${last.lastIndex}`);
+      this.#listener.broken(`log ${logId}: appended ${firstIndex} behind ${last.lastIndex}`);
     }
     if (firstIndex < (this.#trimmedTo.get(logId) ?? 0)) {
-      this.#broken(`log ${logId}: appended ${firstIndex}, which was trimmed`);
+      this.#listener.broken(`log ${logId}: appended ${firstIndex}, which was trimmed`);
     }
     if (blocks === undefined) this.#logs.set(logId, [block]);
     else blocks.push(block);
@@ -166,8 +197,8 @@ export class Disk {
     return [...this.#table(table)].sort(([a], [b]) => (a < b ? -1 : 1));
   }
 
-  blocks(logId: number): readonly StoredBlock[] {
-    return this.#logs.get(logId) ?? [];
+  blocks(logId: number): readonly (StoredBlock | DamagedBlock)[] {
+    return (this.#logs.get(logId) ?? []).map((block) => this.#given(block));
   }
 
   #table(table: Table): Map<string, Uint8Array> {
@@ -252,7 +283,11 @@ export class SimStore implements Store {
     return extents;
   }
 
-  readLog(logId: number, fromIndex: number, maximumBytes: number): Promise<readonly StoredBlock[]> {
+  readLog(
+    logId: number,
+    fromIndex: number,
+    maximumBytes: number,
+  ): Promise<readonly (StoredBlock | DamagedBlock)[]> {
     const disk = this.#disk;
     return new Promise((resolve) => {
       disk.schedule.after(disk.random.below(16) / 8, () => {
@@ -263,14 +298,18 @@ export class SimStore implements Store {
   }
 }
 
-function readBlocks(blocks: readonly StoredBlock[], fromIndex: number, maximumBytes: number): StoredBlock[] {
-  const found: StoredBlock[] = [];
+function readBlocks(
+  blocks: readonly (StoredBlock | DamagedBlock)[],
+  fromIndex: number,
+  maximumBytes: number,
+): (StoredBlock | DamagedBlock)[] {
+  const found: (StoredBlock | DamagedBlock)[] = [];
   let byteCount = 0;
   for (const block of blocks) {
     if (block.lastIndex < fromIndex) continue;
     if (found.length > 0 && byteCount >= maximumBytes) break;
     found.push(block);
-    byteCount += block.bytes.length;
+    byteCount += "damaged" in block ? 0 : block.bytes.length;
   }
   return found;
 }

@@ -1,7 +1,7 @@
 // The end of every run: no more faults, everybody comes back, everything is delivered, and the model judges. Then all
 // sessions end, and nothing of them may be left.
 
-import { judgeBalance, leftOut } from "./balance.ts";
+import { judgeBalance } from "./balance.ts";
 import { SimClient } from "./client.ts";
 import type { ClientPlan } from "./plan.ts";
 import type { Simulation } from "./simulation.ts";
@@ -38,7 +38,7 @@ export class Ending {
       if (outbox.oldest !== undefined)
         report.broken("stuck", `${outbox.oldest.text} of ${plan.clientId} was never acknowledged`);
     }
-    model.judge((clientId) => leftOut(process.counts(clientId)));
+    model.judge((clientId) => process.counts(clientId));
     this.#simulation.application.judge();
     for (const client of this.#simulation.clients) this.#judgeCounts(client);
     await this.#lookAtRetained();

@@ -456,6 +456,11 @@ export const FAULTS: readonly Fault[] = [
     plant: () => replace(Turn.prototype, "whenDurable", () => () => Promise.resolve()),
   },
   {
+    name: "entries that a damaged block had are passed over without a word",
+    mostSeeds: 200,
+    plant: () => replace(LastingSession.prototype, "missing", () => nothing),
+  },
+  {
     name: "log blocks stay in memory",
     mostSeeds: 20,
     plant: () => replace(LogTable.prototype, "committed", () => nothing),

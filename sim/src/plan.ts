@@ -84,6 +84,8 @@ export type What =
   | { readonly kind: "disk-full"; readonly forMs: number }
   | { readonly kind: "disk-slow"; readonly slowMs: number; readonly forMs: number }
   | { readonly kind: "sync-fails" }
+  /** The process dies, and a stored block is damaged. */
+  | { readonly kind: "damage"; readonly downMs: number }
   /** The wall clock jumps, and the process dies unless `downMs` is `undefined`. */
   | { readonly kind: "clock-jumps"; readonly byMs: number; readonly downMs: number | undefined }
   | { readonly kind: "wait" };
@@ -248,6 +250,7 @@ class StepDrawer {
         }),
       },
       { weight: sometimes(0.3), draw: () => ({ kind: "sync-fails" }) },
+      { weight: sometimes(0.3), draw: () => ({ kind: "damage", downMs: this.#downMs() }) },
       {
         weight: sometimes(this.#isExpiring ? 2 : 0.5),
         draw: () => ({

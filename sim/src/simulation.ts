@@ -58,9 +58,10 @@ export class Simulation {
     this.report = new Report(now, (line) => this.trace.say("model", line));
     this.model = new Model(now, this.report, plan.limits, rules);
     this.application = new Application(this.schedule, random.fork(), this.model);
-    this.disk = new Disk(this.schedule, random.fork(), this.trace, (text) =>
-      this.report.broken("store", text),
-    );
+    this.disk = new Disk(this.schedule, random.fork(), this.trace, {
+      broken: (text) => this.report.broken("store", text),
+      damaged: (ids) => this.model.damaged(ids),
+    });
     this.disk.isNearLastPacketId = plan.isNearLastPacketId === true;
     const limits = { ...DEFAULT_LIMITS, ...plan.limits };
     this.process = new BrokerProcess(this.schedule, random.fork(), this.trace, this.disk, limits, rules, {
@@ -149,6 +150,9 @@ export class Simulation {
         return;
       case "application-publishes":
         return this.application.publish(what.message);
+      case "damage":
+        disk.isToBeDamaged = true;
+        return this.process.crash(what.downMs);
       case "sync-fails":
         disk.isBroken = true;
         return;

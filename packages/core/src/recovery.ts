@@ -232,8 +232,10 @@ export class Recovery {
   #groupCursor(group: SharedGroup | undefined): Cursor | undefined {
     if (group === undefined || group.cursor !== undefined) return group?.cursor;
     const log = this.#logsByFilter.get(group.topicFilter);
-    if (log !== undefined)
-      group.restore(log, log.endIndex, log.totalBytes, this.#parts.context.logs.nextSequence, []);
+    if (log === undefined) return undefined;
+    group.restore(log, log.endIndex, log.totalBytes, this.#parts.context.logs.nextSequence, []);
+    // A subscription that is made anew reads this log too: what is in flight is found in the log of its filter.
+    this.#parts.subscriptions.restoreLog(log.topicFilter, log);
     return group.cursor;
   }
 

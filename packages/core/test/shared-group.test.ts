@@ -303,3 +303,23 @@ test("a message given at QoS 0 leaves only when the group's place is on disk, so
   await broker.settle();
   assert.deepEqual(member.words(), ['PUBLISH t qos=0 "1"']);
 });
+
+test("what is in flight from a group that ended stays what it is when the group is made anew between two restarts", async () => {
+  const broker = await MemoryBroker.start();
+  const member = await lasting(broker, "member");
+  await member.subscribe("$share/g/t");
+  const pub = await clean(broker, "pub");
+  await publishAll(pub, "t", 1, ["1"]);
+  assert.deepEqual(member.words(), ['PUBLISH 1 t qos=1 dup=0 "1"']);
+  await member.unsubscribe("$share/g/t");
+  await broker.restart();
+  const { client } = await resume(broker, "member");
+  await client.subscribe("$share/g/t");
+  await publishAll(await clean(broker, "pub"), "t", 1, ["2"]);
+  await broker.restart();
+  assert.deepEqual((await resume(broker, "member")).words, [
+    "CONNACK 0x00 present=1",
+    'PUBLISH 1 t qos=1 dup=1 "1"',
+    'PUBLISH 2 t qos=1 dup=1 "2"',
+  ]);
+});

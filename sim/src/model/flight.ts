@@ -54,6 +54,12 @@ export class Flight {
     for (const inbound of this.#inbound.values()) inbound.isAnswered = true;
   }
 
+  /** The broker cannot go on with deliveries of these messages. */
+  forget(messageIds: readonly number[]): void {
+    for (const inbound of this.#inbound.values())
+      if (messageIds.includes(inbound.messageId)) inbound.isAnswered = true;
+  }
+
   /** Deliveries that the client has not answered to the end. */
   get open(): number[] {
     return [...this.#inbound].filter(([, { isAnswered }]) => !isAnswered).map(([packetId]) => packetId);

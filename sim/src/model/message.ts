@@ -39,6 +39,8 @@ export class MessageModel implements MessageInit {
   acceptedMs: number | undefined;
   /** Nothing sent later can be accepted: the publisher gave up, or its connection ended. */
   closedMs: number = Infinity;
+  /** A block with it was damaged on disk. */
+  isDamaged = false;
   wasRefused = false;
   /** How often its publisher's session may have been replaced without the publisher knowing; then it may be taken anew. */
   doubts = 0;

@@ -2,7 +2,7 @@
 // Written apart from the broker's code: it sees only packets, connections and the ends of the process.
 
 import type { Connect, QoS } from "@heirloom/codec";
-import type { Limits } from "@heirloom/core";
+import type { DeliveryCounts, Limits } from "@heirloom/core";
 import { APPLICATION, type Rules } from "../rules.ts";
 import type { Link } from "../network.ts";
 import { ClientModel, type ConnectionModel } from "./client.ts";
@@ -90,6 +90,16 @@ export class Model implements Surroundings {
     const message = new MessageModel({ ...init, id, isForbidden }, this.clock);
     this.#messages.set(message.id, message);
     return message;
+  }
+
+  /** The disk lost these, and says so. Nobody has to get them; a delivery that was under way is not gone on with. */
+  damaged(ids: readonly number[]): void {
+    for (const id of ids) {
+      const message = this.#messages.get(id);
+      if (message !== undefined) message.isDamaged = true;
+    }
+    for (const client of this.clients.values())
+      for (const session of client.sessions) session.flight.forget(ids);
   }
 
   message(id: number): MessageModel | undefined {
@@ -180,13 +190,13 @@ export class Model implements Surroundings {
 
   // --- the end ---------------------------------------------------------------------------------------------------
 
-  /** All clients are back and nothing moves any more. `leftOut`: messages that the broker says it left out for a client. */
-  judge(leftOut: (clientId: string) => number): void {
+  /** All clients are back and nothing moves any more. `countsOf`: what the broker says became of a client's messages. */
+  judge(countsOf: (clientId: string) => DeliveryCounts): void {
     this.#judgeWills();
     for (const client of this.clients.values()) {
       const { session } = client;
       if (session === undefined || client.connection?.acceptedMs === undefined) continue;
-      this.#judgeSession(client, session, leftOut(client.clientId));
+      this.#judgeSession(client, session, countsOf(client.clientId));
     }
     if (!this.isQueueLimited)
       judgeShared(this.report, this.clients.values(), [...this.#messages.values()], this.nowMs);
@@ -209,7 +219,8 @@ export class Model implements Surroundings {
     }
   }
 
-  #judgeSession(client: ClientModel, session: SessionModel, leftOut: number): void {
+  #judgeSession(client: ClientModel, session: SessionModel, counts: DeliveryCounts): void {
+    const leftOut = counts.droppedTooLarge + counts.droppedRefused + counts.discardedAtLimit;
     const missing = [...this.#messages.values()].filter(
       (message) => session.mustHave(message) && !session.has(message),
     );
@@ -218,6 +229,13 @@ export class Model implements Surroundings {
       this.report.broken("balance", `${what}, ${leftOut} were counted as left out`);
     } else if (leftOut === 0) {
       for (const { text } of missing) this.report.broken("lost", `${text} never came to ${client.clientId}`);
+    }
+    const damaged = [...this.#messages.values()].filter(
+      (message) => message.isDamaged && session.isDue(message) && !session.has(message),
+    ).length;
+    if (damaged > counts.damagedEntries + leftOut) {
+      const what = `${damaged} damaged messages are missing for ${client.clientId}`;
+      this.report.broken("balance", `${what}, ${counts.damagedEntries} were counted`);
     }
     const [open] = session.flight.open;
     if (open !== undefined)

@@ -218,6 +218,11 @@ export class SessionModel {
 
   /** Whether the session has to have got the message by now, if it was online all the time since. */
   mustHave(message: MessageModel): boolean {
+    return !message.isDamaged && this.isDue(message);
+  }
+
+  /** The same if no disk had damaged it. */
+  isDue(message: MessageModel): boolean {
     if (message.qos === 0 || message.isEmpty || message.acceptedMs === undefined) return false;
     if (this.leavesOut(message) || message.expiresFromMs <= this.#surroundings.nowMs) return false;
     return this.subscriptions

@@ -25,7 +25,7 @@ export function judgeShared(
     const hasEnded = members.some(({ isCurrent }) => !isCurrent);
     const hasQoS0 = members.some(({ presence }) => presence.grants.some(({ options }) => options.qos === 0));
     for (const message of messages) {
-      if (message.qos === 0 || message.isEmpty) continue;
+      if (message.qos === 0 || message.isEmpty || message.isDamaged) continue;
       if (!hasEnded) judgeOnce(report, members, message);
       // What a member had at QoS 2 ends with its session, 5.0 [MQTT-4.8.2-5].
       const isLeftOut = members.some(({ session }) => session.leavesOut(message));
