@@ -152,9 +152,18 @@ export class ServerProcess {
   }
 
   /** Waits for text on standard output. Fails when the process ends without it. */
-  async untilOutput(pattern: RegExp): Promise<RegExpExecArray> {
+  untilOutput(pattern: RegExp): Promise<RegExpExecArray> {
+    return this.#until("output", pattern);
+  }
+
+  /** The same on standard error. */
+  untilErrors(pattern: RegExp): Promise<RegExpExecArray> {
+    return this.#until("errors", pattern);
+  }
+
+  async #until(stream: "output" | "errors", pattern: RegExp): Promise<RegExpExecArray> {
     for (;;) {
-      const match = pattern.exec(this.output);
+      const match = pattern.exec(this[stream]);
       if (match !== null) return match;
       if (this.process.exitCode !== null)
         throw new Error(`ended without ${pattern}: ${this.output}${this.errors}`);
