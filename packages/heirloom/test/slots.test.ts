@@ -33,6 +33,34 @@ describe("Slots", () => {
     assert.equal(await again, 5);
   });
 
+  it("lets sources take turns, and turns away those who have most in line - attack AUTHN-05", async () => {
+    const slots = new Slots(1, 3);
+    const order: string[] = [];
+    let onStart: (() => void) | undefined;
+    const started = new Promise<void>((resolve) => (onStart = resolve));
+    const first = slots.run(() => started);
+    const run = (name: string, source: string): Promise<unknown> => slots.run(() => order.push(name), source);
+    const flood = [run("a1", "a"), run("a2", "a"), run("a3", "a")];
+    assert.equal(await run("a4", "a"), TURNED_AWAY);
+    const other = run("b1", "b");
+    assert.equal(await flood[2], TURNED_AWAY);
+    const third = run("c1", "c");
+    assert.equal(await flood[1], TURNED_AWAY);
+    assert.equal(await run("d1", "d"), TURNED_AWAY, "all have one in line");
+    assert.equal(slots.waitingCount, 3);
+    onStart?.();
+    await Promise.all([first, flood[0], other, third]);
+    assert.deepEqual(order, ["a1", "b1", "c1"]);
+    assert.equal(slots.waitingCount, 0);
+    const second = new Slots(1, 10);
+    const ended: string[] = [];
+    const runs = ["-", "a", "a", "a", "b", "a", "b"].map((source, index) =>
+      second.run(() => Promise.resolve(ended.push(`${source}${index}`)), source),
+    );
+    await Promise.all(runs);
+    assert.deepEqual(ended, ["-0", "a1", "b4", "a2", "b6", "a3", "a5"]);
+  });
+
   it("goes on after a task that throws", async () => {
     const slots = new Slots(1, 1);
     await assert.rejects(

@@ -58,12 +58,17 @@ export class JsonEndpoint {
 
   /** @throws HttpError */
   get(): Promise<unknown> {
-    return this.#ask(undefined);
+    return this.#ask(undefined, "");
   }
 
-  /** Sends JSON. @throws HttpError */
-  post(body: unknown): Promise<unknown> {
-    return this.#ask(JSON.stringify(body));
+  /**
+   * Sends JSON.
+   *
+   * @param source on whose behalf: those who wait take turns by it.
+   * @throws HttpError
+   */
+  post(body: unknown, source: string = ""): Promise<unknown> {
+    return this.#ask(JSON.stringify(body), source);
   }
 
   /** Closes connections that are kept for the next request. */
@@ -71,13 +76,13 @@ export class JsonEndpoint {
     this.#agent.destroy();
   }
 
-  async #ask(body: string | undefined): Promise<unknown> {
+  async #ask(body: string | undefined, source: string): Promise<unknown> {
     this.#checkPause();
     const answer = await this.#slots.run(() => {
       // Many may have waited while it went down.
       this.#checkPause();
       return this.#request(body);
-    });
+    }, source);
     if (answer === TURNED_AWAY) throw new HttpError(`${this.place}: too many requests wait for an answer`);
     return answer;
   }

@@ -3,6 +3,7 @@
 
 import { ReasonCode } from "@heirloom/codec";
 import type { Refusal } from "@heirloom/core";
+import { sourceOf } from "./address.ts";
 import type { Answer, Attempt, Authenticator } from "./authenticator.ts";
 import type { KeyedCache } from "./keyed-cache.ts";
 import type { PasswordFile } from "./password-file.ts";
@@ -73,9 +74,9 @@ export class PasswordAuthenticator implements Authenticator {
   }
 
   async #verify(attempt: Attempt, hash: PasswordHash, password: Uint8Array): Promise<boolean | Refusal> {
-    const result = await this.#work.slots.run<boolean | Refusal>(
-      () => attempt.refusal() ?? hash.verify(password),
-    );
+    const source = sourceOf(attempt.client.remoteAddress);
+    const verify = (): Refusal | Promise<boolean> => attempt.refusal() ?? hash.verify(password);
+    const result = await this.#work.slots.run<boolean | Refusal>(verify, source);
     return result === TURNED_AWAY ? TOO_MANY_LOGINS : result;
   }
 

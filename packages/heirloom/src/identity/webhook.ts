@@ -4,7 +4,7 @@
 
 import type { Admission } from "@heirloom/core";
 import { HttpError } from "../errors.ts";
-import { addressOf } from "./address.ts";
+import { addressOf, sourceOf } from "./address.ts";
 import type { Answer, Attempt, Authenticator } from "./authenticator.ts";
 import { claimsOf, isObject } from "./claims.ts";
 import type { JsonEndpoint } from "./http.ts";
@@ -41,7 +41,9 @@ export class WebhookAuthenticator implements Authenticator {
     if (known !== undefined) return this.#answerOf(known);
     const refusal = attempt.refusal();
     if (refusal !== undefined) return refusal;
-    const judgement = this.#judge(await this.#endpoint.post(question));
+    const judgement = this.#judge(
+      await this.#endpoint.post(question, sourceOf(attempt.client.remoteAddress)),
+    );
     const leftMs = judgement.endsAtMs === undefined ? Infinity : judgement.endsAtMs - this.#now();
     this.#cache.set(key, judgement, Math.min(this.#cacheForMs, leftMs));
     return this.#answerOf(judgement);
