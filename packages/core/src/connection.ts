@@ -217,6 +217,7 @@ export class Connection implements Outlet, Flushable {
     if (this.state === "ended") return;
     if (!this.#isHeldBack) this.transport.pause(false);
     this.#process();
+    if (this.#reader.heldBytes !== this.#heldBytes) this.#heldChanged();
   }
 
   #nextPacket(): Packet | undefined {
@@ -241,11 +242,6 @@ export class Connection implements Outlet, Flushable {
         );
       })
       .then(() => {
-        this.#isBusy = false;
-        if (this.state === "ended") return;
-        if (!this.#isHeldBack) this.transport.pause(false);
-        this.#process();
-        if (this.#reader.heldBytes !== this.#heldBytes) this.#heldChanged();
         if (restMs > 0) this.#restFor(restMs);
         else this.#goOn();
       });

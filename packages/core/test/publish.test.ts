@@ -250,3 +250,24 @@ test("a will that is published in the middle of another's acceptance does not le
   await broker.settle();
   assert.deepEqual(pub.words(), ["PUBACK 3"]);
 });
+
+test("acknowledgements follow arrival when hooks take their time for some - 5.0 [MQTT-4.6.0-2], 3.1.1 [MQTT-4.6.0-2]", async () => {
+  const waiting: (() => void)[] = [];
+  const broker = await MemoryBroker.start({
+    hooks: {
+      publish: ({ topicName }) =>
+        topicName === "slow" ? new Promise<void>((resolve) => waiting.push(resolve)) : undefined,
+    },
+  });
+  const client = await clean(broker, "c");
+  for (const topicName of ["slow", "t", "slow", "t", "t"]) client.sendPublish({ topicName, qos: 1 });
+  await broker.settle();
+  for (let resolve = waiting.shift(); resolve !== undefined; resolve = waiting.shift()) {
+    resolve();
+    await broker.settle();
+  }
+  assert.deepEqual(
+    client.words().map((words) => words.split(" ")[1]),
+    ["1", "2", "3", "4", "5"],
+  );
+});
