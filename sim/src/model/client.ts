@@ -351,6 +351,8 @@ export class ClientModel {
       );
       return;
     }
+    // It was on its way when the disk lost it.
+    if (message.isDamaged) session.flight.forget([id]);
     if (isRepeated) return;
     if (message.isWill) this.#world.willCame(message);
     session.received(publish, message);
