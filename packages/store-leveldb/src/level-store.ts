@@ -27,13 +27,13 @@ export interface LevelStoreOptions {
   readonly compactAfterMs?: number;
   /**
    * Bytes of the journal, on disk and at most as much in memory; one commit may go beyond. The older three quarters are
-   * applied to the database. At least 65,536; default 32 MiB.
+   * applied to the database. At least 65,536; default 16 MiB.
    */
   readonly journalBytes?: number;
 }
 
 const COMPACT_AFTER_MS = 10_000;
-const JOURNAL_BYTES = 32 * 1024 * 1024;
+const JOURNAL_BYTES = 16 * 1024 * 1024;
 /** Segments of a full journal. The more there are, the longer a message has to be consumed before it costs more. */
 const SEGMENTS = 8;
 

@@ -15,7 +15,7 @@ import { keysOf, newDirectory, openStore } from "./support.ts";
 
 type Child = ChildProcessByStdio<null, Readable, null>;
 
-function startChild(directory: string, journalBytes = 33_554_432): Child {
+function startChild(directory: string, journalBytes = 16_777_216): Child {
   const script = fileURLToPath(new URL("crash-child.js", import.meta.url));
   return spawn(process.execPath, [script, directory, String(journalBytes)], {
     stdio: ["ignore", "pipe", "inherit"],

@@ -16,7 +16,7 @@ const STATE_KEY = Buffer.of(0x50);
 async function crashAfter(
   t: TestContext,
   build: (store: LevelStore) => Promise<void>,
-  journalBytes = 33_554_432,
+  journalBytes = 16_777_216,
 ): Promise<string> {
   const directory = await newDirectory(t);
   const store = await openStore(t, directory, { journalBytes });
