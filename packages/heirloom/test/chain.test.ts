@@ -83,6 +83,16 @@ describe("authenticators in order", () => {
     assert.equal(await tryLogin(open.broker, { password: "x" }), 0x86);
   });
 
+  it("refuses a name that rules would put into topics as more than a name - attack AUTHZ-01", async (context) => {
+    const rule = { allow: "all", topics: ["devices/%u/#"] } as const;
+    const { broker } = await started(context, [({ username = "" }) => ({ account: username })], {
+      permissions: [{ rules: [rule] }],
+    });
+    assert.equal(await tryLogin(broker, { username: "alice" }), 0);
+    for (const username of ["+", "#", "a/b", "a#"])
+      assert.equal(await tryLogin(broker, { username }), 0x87, username);
+  });
+
   it("ends the connection when what a function said has expired - attack AUTHN-10", async (context) => {
     const { broker } = await started(context, [() => ({ account: "a", validForMs: 2_000 })]);
     const client = new WireClient(broker.connect());
