@@ -69,8 +69,15 @@ export class Ending {
     for (let round = 0; round < DRAIN_ROUNDS && this.#isFine; round++) {
       for (const client of this.#simulation.clients) this.#bringBack(client);
       await this.#simulation.advance(DRAIN_ROUND_MS);
-      if (round > 0 && this.#simulation.clients.every(isQuiet)) return;
+      if (round > 0 && this.#simulation.clients.every(isQuiet) && this.#isBrokerQuiet) return;
     }
+  }
+
+  /** Between two deliveries a client with Receive Maximum 1 has nothing open, although more is coming. */
+  get #isBrokerQuiet(): boolean {
+    for (const { waitingMessages, inFlight } of this.#simulation.process.broker?.sessions() ?? [])
+      if (waitingMessages + inFlight > 0) return false;
+    return true;
   }
 
   #bringBack(client: SimClient): void {
