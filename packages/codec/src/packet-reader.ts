@@ -1,7 +1,7 @@
 // The way in: chunks of a byte stream to packets. Finds the packets' ends, keeps what is left of a cut packet, and
 // ends for good with the first error. MQTT 5.0 section 2.1.
-import { EMPTY, viewOf } from "./bytes.ts";
-import { MalformedPacketError, PacketTooLargeError, UsageError } from "./errors.ts";
+import { copyOf, EMPTY, viewOf } from "./bytes.ts";
+import { MalformedPacketError, PacketError, PacketTooLargeError, UsageError } from "./errors.ts";
 import { firstByteError, legalFirstBytes } from "./first-byte.ts";
 import { readBody } from "./packets.ts";
 import type { Packet } from "./packets.ts";
@@ -13,6 +13,7 @@ import { MAX_VARINT } from "./varint.ts";
 const FIXED_HEADER_BYTES = 5;
 const MAX_VARINT_BYTES = 4;
 const FIRST_CAPACITY_BYTES = 1024;
+const FAILED_INPUT_BYTES = 4_096;
 
 export interface PacketReaderOptions {
   /** Who reads: a `"server"` accepts what clients send. */
@@ -35,6 +36,8 @@ export interface PacketReaderOptions {
  */
 export class PacketReader {
   readonly side: Side;
+  /** What was being read when the decoder failed by a fault of its own, at most 4,096 bytes: not when the bytes are wrong. */
+  failedInput: Uint8Array | undefined;
   /** Bytes of a whole packet. A larger one throws PacketTooLargeError as soon as its fixed header is there. */
   maximumPacketSize: number;
   /** The same for packets other than PUBLISH, when that is less. */
@@ -238,6 +241,11 @@ export class PacketReader {
 
   #fail(error: unknown): void {
     this.#failure = error instanceof Error ? error : new Error(String(error));
+    if (!(error instanceof PacketError)) {
+      const { bytes, frameStart } = this.#reader;
+      const start = Math.max(0, frameStart);
+      this.failedInput = copyOf(bytes, start, Math.min(bytes.length, start + FAILED_INPUT_BYTES));
+    }
     this.#drop();
   }
 

@@ -13,6 +13,7 @@ import type { Context } from "./context.ts";
 import { Counters } from "./counters.ts";
 import { DeliveryCounts } from "./delivery-counts.ts";
 import { Deadline, Deadlines } from "./deadlines.ts";
+import { type FailedInput, FailedInputs } from "./failed-inputs.ts";
 import { FanOut } from "./fan-out.ts";
 import { handlePuback, handlePubcomp, handlePubrec, handlePubrel } from "./handlers/acks.ts";
 import { handleAuth, handleConnect } from "./handlers/connect.ts";
@@ -129,6 +130,7 @@ export class Broker implements ConnectionHost {
       hooks: options.hooks ?? {},
       rules: options.permissions && new Rules(options.permissions),
       accounts: new Accounts(),
+      failedInputs: new FailedInputs(),
       memory: new MemoryCeiling({
         limits: this.limits,
         counters: this.counters,
@@ -179,6 +181,11 @@ export class Broker implements ConnectionHost {
   /** Deadlines that wait: keep alives, expiries, wills, and the broker's own sweep. */
   get deadlineCount(): number {
     return this.#context.deadlines.size;
+  }
+
+  /** The last inputs that the decoder failed on by a fault of its own. */
+  get failedInputs(): readonly FailedInput[] {
+    return this.#context.failedInputs.all;
   }
 
   // --- life ------------------------------------------------------------------------------------------------------

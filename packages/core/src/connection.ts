@@ -21,11 +21,12 @@ import {
   writePacket,
 } from "@heirloom/codec";
 import type { ClientAccess } from "./access.ts";
+import type { AuthenticationLimit } from "./authentication-limit.ts";
 import type { Context } from "./context.ts";
 import { Deadline } from "./deadlines.ts";
 import type { Listener } from "./limits.ts";
 import { MemoryStep } from "./memory-ceiling.ts";
-import type { Message } from "./message.ts";
+import { type Message, NO_BYTES } from "./message.ts";
 import { Output } from "./output.ts";
 import type { AuthExchange, ClientInfo } from "./ports/hooks.ts";
 import type { Transport } from "./ports/transport.ts";
@@ -88,6 +89,8 @@ export class Connection implements Outlet, Flushable {
   outgoingAliases: OutgoingAliases | undefined;
   authMethod: string | undefined;
   authExchange: AuthExchange | undefined;
+  /** How long an authentication may go on; absent without an authentication method. */
+  authentication: AuthenticationLimit | undefined;
   /** CONNECT and its client while AUTH packets go back and forth. */
   pendingConnect: { readonly connect: Connect; readonly client: ClientInfo } | undefined;
   /** The topic name that was checked last; publishers repeat theirs. */
@@ -224,10 +227,22 @@ export class Connection implements Outlet, Flushable {
     try {
       return this.#reader.next();
     } catch (error) {
-      if (!(error instanceof PacketError)) throw error;
-      this.#refuseBytes(error);
+      this.context.counters.parseErrors++;
+      if (error instanceof PacketError) this.#refuseBytes(error);
+      else this.#decoderFailed(error instanceof Error ? error : new Error(String(error)));
       return undefined;
     }
+  }
+
+  /** A fault of ours, but nothing was taken of the packet yet: only this connection ends. */
+  #decoderFailed(error: Error): void {
+    const { counters, failedInputs, observer, turn } = this.context;
+    const { remoteAddress } = this.transport;
+    counters.decoderFailures++;
+    const bytes = this.#reader.failedInput ?? NO_BYTES;
+    failedInputs.add({ atMs: turn.nowMs, remoteAddress, error, bytes });
+    observer.event("decoderFailed", { remoteAddress, error });
+    this.disconnect(ReasonCode.UNSPECIFIED_ERROR, "the packet could not be read");
   }
 
   /** Nothing behind a packet is looked at before its handler is done: so acknowledgements keep the order of arrival. */
@@ -360,6 +375,7 @@ export class Connection implements Outlet, Flushable {
     this.context.deadlines.clear(this.#deadline);
     if (this.#validity !== undefined) this.context.deadlines.clear(this.#validity);
     this.access?.close();
+    this.authentication?.end();
     if (this.#rest !== undefined) this.context.deadlines.clear(this.#rest);
     const { observer } = this.context;
     if (wasConnected && this.client !== undefined) {

@@ -5,6 +5,7 @@ import type { Accounts } from "./accounts.ts";
 import type { Counters } from "./counters.ts";
 import type { DeliveryCounts } from "./delivery-counts.ts";
 import type { Deadlines } from "./deadlines.ts";
+import type { FailedInputs } from "./failed-inputs.ts";
 import type { Limits } from "./limits.ts";
 import type { LogTable } from "./logs/log-table.ts";
 import type { OutputBudget } from "./output-budget.ts";
@@ -28,6 +29,7 @@ export interface Context {
   /** Absent when everything is allowed. */
   readonly rules: Rules | undefined;
   readonly accounts: Accounts;
+  readonly failedInputs: FailedInputs;
   readonly memory: MemoryCeiling;
   readonly observer: Observer;
   readonly turn: Turn;

@@ -5,6 +5,10 @@ export class Counters {
   connectionsRefused = 0;
   /** Gauge. */
   connectionsOpen = 0;
+  /** Packets that could not be read: malformed, against the protocol, too large. Each ended its connection. */
+  parseErrors = 0;
+  /** Those of them that could not be read for a fault of the broker's own: see `Broker.failedInputs`. */
+  decoderFailures = 0;
   /** Connections ended because no whole CONNECT came in time. Upgrades to WebSocket that did not end do not count here. */
   handshakesTimedOut = 0;
   /** Handshakes ended because others came and too many were waiting. */
@@ -59,6 +63,8 @@ export class Counters {
   retainedBytes = 0;
   retainedExpired = 0;
   willsPublished = 0;
+  /** Gauge: bytes of the wills of all sessions. */
+  willBytes = 0;
   /** Gauge. */
   logs = 0;
   /** Gauge: bytes of log blocks in memory. */

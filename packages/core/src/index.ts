@@ -5,6 +5,7 @@ export type { Connection } from "./connection.ts";
 export { Counters } from "./counters.ts";
 export { DeliveryCounts } from "./delivery-counts.ts";
 export type { Undelivered } from "./delivery-counts.ts";
+export type { FailedInput } from "./failed-inputs.ts";
 export { DEFAULT_LIMITS } from "./limits.ts";
 export type { Limits, Listener, QueuePolicy } from "./limits.ts";
 export type { MessageHandler } from "./local-client.ts";

@@ -80,6 +80,8 @@ export interface Limits {
   readonly retainedMessages: number;
   /** Bytes of all retained messages, topics and properties included. */
   readonly retainedBytes: number;
+  /** Bytes of the wills of all sessions, topics and properties included. */
+  readonly willBytes: number;
   /** Connections at the same time, from CONNECT on. */
   readonly connections: number;
   /** Connections of one account at the same time. */
@@ -122,6 +124,13 @@ export interface Limits {
   readonly protocolVersions: readonly ProtocolVersion[];
   /** Accept an empty ClientId and assign one. */
   readonly allowEmptyClientId: boolean;
+  /**
+   * Where U+0001 to U+001F and U+007F to U+009F may stand: in topics, or also in client identifiers and user names, or
+   * nowhere. 5.0 section 1.5.4.
+   */
+  readonly controlCharacters: "nowhere" | "topics" | "everywhere";
+  /** AUTH packets that a client may send in one authentication; each has `connectTimeoutMs`. 5.0 section 4.12. */
+  readonly authenticationRounds: number;
   /** Sends every client elsewhere: CONNACK 0x9C (`temporary`) or 0x9D with this Server Reference. 5.0 section 4.11. */
   readonly redirect: { readonly serverReference: string; readonly permanent: boolean } | undefined;
 }
@@ -163,6 +172,7 @@ export const DEFAULT_LIMITS: Limits = {
   subscriptions: 10_000_000,
   retainedMessages: 10_000_000,
   retainedBytes: 1_073_741_824,
+  willBytes: 268_435_456,
   connections: 1_000_000,
   connectionsPerAccount: 1_000_000,
   sessions: 10_000_000,
@@ -180,6 +190,8 @@ export const DEFAULT_LIMITS: Limits = {
   checkPayloadFormat: false,
   protocolVersions: [3, 4, 5],
   allowEmptyClientId: true,
+  controlCharacters: "topics",
+  authenticationRounds: 10,
   redirect: undefined,
 };
 

@@ -6,6 +6,9 @@ import { copyOf, type QoS } from "@heirloom/codec";
 /** No bytes, shared. */
 export const NO_BYTES: Uint8Array = new Uint8Array(0);
 
+/** About how many bytes of memory a message takes beside its own. */
+export const MESSAGE_BYTES = 64;
+
 /** What an application says of a message; see {@link Message} for the meanings. */
 export interface MessageFields {
   readonly topicName: string;
@@ -108,7 +111,9 @@ export class Message {
 
   /** About how many bytes of memory it holds once it owns its bytes. */
   get heldBytes(): number {
-    return this.payloadEnd - this.payloadStart + this.forwarded.length + this.topicName.length + 64;
+    return (
+      this.payloadEnd - this.payloadStart + this.forwarded.length + this.topicName.length + MESSAGE_BYTES
+    );
   }
 
   /** The same message with bytes of its own. */

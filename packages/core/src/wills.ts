@@ -2,7 +2,7 @@
 // MQTT 5.0 sections 3.1.2.5, 3.1.3.2, 3.14.4; 3.1.1 section 3.1.2.5.
 
 import type { Will as ConnectWill } from "@heirloom/codec";
-import { Message } from "./message.ts";
+import { Message, MESSAGE_BYTES } from "./message.ts";
 
 export interface Will {
   /** Owns its bytes. Its `expiresAtMs` is not set: the interval counts from publication. */
@@ -20,6 +20,11 @@ export function willOf(will: ConnectWill, publisherId: string): Will {
     delayInterval: willDelayInterval,
     messageExpiryInterval,
   };
+}
+
+/** About how many bytes of memory it takes while it waits: `heldBytes` of its message. */
+export function willHeldBytes({ topicName, payload, forwarded }: ConnectWill): number {
+  return topicName.length + payload.length + forwarded.length + MESSAGE_BYTES;
 }
 
 /** The message to publish for a will that is due at `nowMs`. */

@@ -3,7 +3,9 @@
 
 import { type Auth, type ConnackProperties, type Connect, PacketType, ReasonCode } from "@heirloom/codec";
 import { ClientAccess } from "../access.ts";
+import { AuthenticationLimit } from "../authentication-limit.ts";
 import type { Connection } from "../connection.ts";
+import { hasControlCharacter, topicFault } from "../control-characters.ts";
 import { MemoryStep } from "../memory-ceiling.ts";
 import type { Parts } from "../parts.ts";
 import {
@@ -19,7 +21,7 @@ import { LOCAL_CLIENT_IDS } from "../local-client.ts";
 import { LastingSession } from "../sessions/lasting-session.ts";
 import { askAboutSubscriptions, checkSubscriptions } from "../subscription-check.ts";
 import { checkTopicName, isReservedTopicName } from "../topics/index.ts";
-import { willOf } from "../wills.ts";
+import { willHeldBytes, willOf } from "../wills.ts";
 
 const MAXIMUM_CLIENT_ID_3_1 = 23;
 
@@ -87,7 +89,11 @@ function faultOf(parts: Parts, connection: Connection, connect: Connect): Fault 
   if (parts.context.memory.isTaken(MemoryStep.CONNECTIONS)) {
     return { reasonCode: ReasonCode.SERVER_BUSY, reason: "the server is short of memory" };
   }
-  return clientIdFault(parts, connect) ?? willFault(parts, connect);
+  return (
+    clientIdFault(parts, connect) ??
+    usernameFault(parts, connect.username) ??
+    willFault(parts, connection, connect)
+  );
 }
 
 function clientIdFault(parts: Parts, connect: Connect): Fault | undefined {
@@ -99,6 +105,11 @@ function clientIdFault(parts: Parts, connect: Connect): Fault | undefined {
   if (connect.clientId.startsWith(LOCAL_CLIENT_IDS)) {
     return { reasonCode: ReasonCode.CLIENT_IDENTIFIER_NOT_VALID, reason: "the application's own identifier" };
   }
+  const { controlCharacters } = parts.context.limits;
+  if (controlCharacters !== "everywhere" && hasControlCharacter(connect.clientId)) {
+    const reason = "a client identifier with control characters";
+    return { reasonCode: ReasonCode.CLIENT_IDENTIFIER_NOT_VALID, reason };
+  }
   if (connect.clientId !== "") return undefined;
   // 3.1.1 [MQTT-3.1.3-8]; 3.1 has no empty identifier at all; 5.0 [MQTT-3.1.3-6].
   const isAllowed = connect.protocolVersion === 5 || (connect.protocolVersion === 4 && connect.cleanStart);
@@ -106,15 +117,31 @@ function clientIdFault(parts: Parts, connect: Connect): Fault | undefined {
   return { reasonCode: ReasonCode.CLIENT_IDENTIFIER_NOT_VALID, reason: "an empty client identifier" };
 }
 
-function willFault(parts: Parts, connect: Connect): Fault | undefined {
+function usernameFault(parts: Parts, username: string | undefined): Fault | undefined {
+  const { controlCharacters } = parts.context.limits;
+  if (username === undefined || controlCharacters === "everywhere") return undefined;
+  if (!hasControlCharacter(username)) return undefined;
+  return {
+    reasonCode: ReasonCode.BAD_USER_NAME_OR_PASSWORD,
+    reason: "a user name with control characters",
+  };
+}
+
+function willFault(parts: Parts, connection: Connection, connect: Connect): Fault | undefined {
   const { will } = connect;
   const { limits } = parts.context;
   if (will === undefined) return undefined;
-  const fault = checkTopicName(will.topicName, limits.topicLevels);
+  const fault = checkTopicName(will.topicName, limits.topicLevels) ?? topicFault(will.topicName, limits);
   if (fault !== undefined)
     return { reasonCode: ReasonCode.TOPIC_NAME_INVALID, reason: `will topic: ${fault}` };
   if (will.topicName.length > limits.topicLength) {
     return { reasonCode: ReasonCode.TOPIC_NAME_INVALID, reason: "the will's topic is too long" };
+  }
+  const willBytes = will.topicName.length + will.payload.length + will.forwarded.length;
+  const maximumPacketSize = connection.listener.maximumPacketSize ?? limits.maximumPacketSize;
+  if (willBytes > maximumPacketSize) {
+    const reason = `a will of ${willBytes} bytes, the maximum of a packet is ${maximumPacketSize}`;
+    return { reasonCode: ReasonCode.PACKET_TOO_LARGE, reason };
   }
   if (isReservedTopicName(will.topicName)) {
     return { reasonCode: ReasonCode.NOT_AUTHORIZED, reason: "the will's topic is the broker's own" };
@@ -130,11 +157,12 @@ function willFault(parts: Parts, connect: Connect): Fault | undefined {
   return undefined;
 }
 
-/** Nobody can guess it, so nobody can take the session over. */
+/** 128 bits that nobody can guess: so nobody can take the session over, or have the name before. */
 function assignedClientId(parts: Parts): string {
   const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
   let clientId = "auto";
-  for (const byte of parts.context.world.randomBytes(19)) clientId += digits[byte % digits.length] ?? "0";
+  // Five of 256 values share a digit at most, so each is worth 5.67 bits.
+  for (const byte of parts.context.world.randomBytes(23)) clientId += digits[byte % digits.length] ?? "0";
   return clientId;
 }
 
@@ -185,6 +213,10 @@ function authenticate(
     return;
   }
   connection.authMethod = method;
+  connection.authentication = new AuthenticationLimit(parts.context, () =>
+    connection.fail(ReasonCode.NOT_AUTHORIZED, "authentication took too long"),
+  );
+  connection.authentication.begin(true);
   connection.authExchange = exchange;
   connection.pendingConnect = { connect, client };
   return step(parts, connection, exchange, connect);
@@ -206,9 +238,18 @@ export function handleAuth(parts: Parts, connection: Connection, auth: Auth): Pr
     }
     exchange = parts.context.hooks.authMethods?.get(authMethod)?.start(client);
     connection.authExchange = exchange;
+    connection.authentication?.begin(false);
   }
   if (exchange === undefined || auth.reasonCode === ReasonCode.SUCCESS) {
     connection.fail(ReasonCode.PROTOCOL_ERROR, "AUTH that continues no authentication");
+    return;
+  }
+  if (connection.authentication?.take() === false) {
+    const { authenticationRounds } = parts.context.limits;
+    connection.fail(
+      ReasonCode.NOT_AUTHORIZED,
+      `more than ${authenticationRounds} AUTH in one authentication`,
+    );
     return;
   }
   return step(parts, connection, exchange, auth);
@@ -233,6 +274,7 @@ async function step(
     return;
   }
   connection.authExchange = undefined;
+  connection.authentication?.end();
   const { pendingConnect } = connection;
   if (pendingConnect === undefined) {
     authenticatedAgain(parts, connection, answer);
@@ -301,13 +343,19 @@ function admit(
     connection.refuse(ReasonCode.NOT_AUTHORIZED, unjudged);
     return;
   }
+  // Authentication may have named another one than CONNECT.
+  const misnamed = usernameFault(parts, client.username) ?? usernameFault(parts, client.account);
+  if (misnamed !== undefined) {
+    connection.refuse(misnamed.reasonCode, misnamed.reason);
+    return;
+  }
   connection.access = rules === undefined ? undefined : new ClientAccess(rules, client);
   connection.setValidity(validForMs);
   const { will } = connect;
   const answer = will && connection.access?.publish(will.topicName, will.qos, will.retain);
   const finish = (refusal: Refusal | undefined): Promise<void> | void => {
     if (connection.state !== "connecting") return;
-    const fault = refusal === undefined ? sessionFault(parts, client) : willRefused(parts, refusal);
+    const fault = refusal === undefined ? roomFault(parts, connect, client) : willRefused(parts, refusal);
     if (fault !== undefined) {
       connection.refuse(fault.reasonCode, fault.reason);
       return;
@@ -329,9 +377,22 @@ function acceptLate(
   properties: ConnackProperties,
 ): void {
   if (connection.state !== "connecting") return;
-  const fault = sessionFault(parts, client);
+  const fault = roomFault(parts, connect, client);
   if (fault === undefined) accept(parts, connection, connect, client, properties);
   else connection.refuse(fault.reasonCode, fault.reason);
+}
+
+function roomFault(parts: Parts, connect: Connect, client: ClientInfo): Fault | undefined {
+  return sessionFault(parts, client) ?? willRoomFault(parts, connect, client);
+}
+
+/** Whether the will fits beside those of others. That of the client's own session goes when this one comes. */
+function willRoomFault(parts: Parts, { will }: Connect, { clientId }: ClientInfo): Fault | undefined {
+  if (will === undefined) return undefined;
+  const { counters, limits } = parts.context;
+  const before = parts.sessions.get(clientId)?.will?.message.heldBytes ?? 0;
+  if (counters.willBytes - before + willHeldBytes(will) <= limits.willBytes) return undefined;
+  return { reasonCode: ReasonCode.QUOTA_EXCEEDED, reason: "the wills of all clients take too much memory" };
 }
 
 function willRefused(parts: Parts, { reasonCode, reasonString }: Refusal): Fault {

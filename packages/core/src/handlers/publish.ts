@@ -3,6 +3,7 @@
 
 import { PacketType, type Publish, readForwardedProperties, ReasonCode, scanUtf8 } from "@heirloom/codec";
 import type { Connection } from "../connection.ts";
+import { topicFault } from "../control-characters.ts";
 import { Message } from "../message.ts";
 import type { Parts } from "../parts.ts";
 import type { Refusal } from "../ports/hooks.ts";
@@ -95,11 +96,12 @@ function resolveTopic(parts: Parts, connection: Connection, publish: Publish): s
     }
   }
   if (topicName !== connection.checkedTopicName) {
-    const { topicLevels, topicLength } = parts.context.limits;
+    const { limits } = parts.context;
+    const { topicLevels, topicLength } = limits;
     const fault =
       topicName.length > topicLength
         ? `${topicName.length} characters, the maximum is ${topicLength}`
-        : checkTopicName(topicName, topicLevels);
+        : (checkTopicName(topicName, topicLevels) ?? topicFault(topicName, limits));
     if (fault !== undefined) {
       // 5.0 [MQTT-3.3.2-2], 3.1.1 [MQTT-3.3.2-2]
       connection.fail(ReasonCode.TOPIC_NAME_INVALID, `topic name: ${fault}`);

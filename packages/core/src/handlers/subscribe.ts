@@ -3,6 +3,7 @@
 
 import { PacketType, type QoS, ReasonCode, type Subscribe } from "@heirloom/codec";
 import type { Connection } from "../connection.ts";
+import { topicFault } from "../control-characters.ts";
 import type { Parts } from "../parts.ts";
 import type { Refusal } from "../ports/hooks.ts";
 import type { Session } from "../sessions/session.ts";
@@ -97,6 +98,7 @@ function grant(parts: Parts, subscription: Subscription): Granted {
   if (shared === "invalid") return ReasonCode.TOPIC_FILTER_INVALID;
   const plainFilter = shared?.topicFilter ?? topicFilter;
   if (checkTopicFilter(plainFilter, limits.topicLevels) !== undefined) return ReasonCode.TOPIC_FILTER_INVALID;
+  if (topicFault(topicFilter, limits) !== undefined) return ReasonCode.TOPIC_FILTER_INVALID;
   if (shared !== undefined && !limits.sharedSubscriptionAvailable)
     return ReasonCode.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED;
   if (isWildcardFilter(plainFilter) && !limits.wildcardSubscriptionAvailable) {

@@ -10,6 +10,8 @@ export interface BrokerEvents {
   disconnected: { readonly client: ClientInfo; readonly reasonCode: number; readonly reason: string };
   /** A connection that ended before it was accepted. */
   refused: { readonly remoteAddress: string; readonly reasonCode: number; readonly reason: string };
+  /** The decoder failed on a packet by a fault of its own; its connection ended. The bytes are in `Broker.failedInputs`. */
+  decoderFailed: { readonly remoteAddress: string; readonly error: Error };
   subscribed: { readonly client: ClientInfo; readonly topicFilter: string; readonly qos: number };
   /** By UNSUBSCRIBE, or because the permissions do not allow it any more. */
   unsubscribed: { readonly client: ClientInfo; readonly topicFilter: string };

@@ -51,7 +51,6 @@ export abstract class Session implements Pumpable, Subscriber {
   account: string | undefined;
   /** Seconds; 0xFFFFFFFF = never. */
   expiryInterval = 0;
-  will: Will | undefined;
   outlet: Outlet | undefined;
   client: ClientInfo | undefined;
   isPumpWanted = false;
@@ -62,6 +61,7 @@ export abstract class Session implements Pumpable, Subscriber {
   // Made when they are needed: most sessions are clean, have no such times and are in no group.
   #expiry: Deadline | undefined;
   #willDelay: Deadline | undefined;
+  #will: Will | undefined;
   #groups: Set<StretchGroup> = NO_GROUPS;
   /** A delivery hook is being waited for. */
   #isHookPending = false;
@@ -75,6 +75,15 @@ export abstract class Session implements Pumpable, Subscriber {
   /** When the session ends; set while no connection holds it. */
   get expiry(): Deadline {
     return (this.#expiry ??= new Deadline(() => this.#due.expired(this)));
+  }
+
+  get will(): Will | undefined {
+    return this.#will;
+  }
+
+  set will(will: Will | undefined) {
+    this.context.counters.willBytes += (will?.message.heldBytes ?? 0) - (this.#will?.message.heldBytes ?? 0);
+    this.#will = will;
   }
 
   /** When the will is due; set while no connection holds the session. */

@@ -3,7 +3,7 @@
 
 import type { Broker } from "../broker.ts";
 
-/** Milliseconds. At most one line about discarded messages in this time; the count in it is complete. */
+/** Milliseconds. At most one line about discarded messages in this time, where the count is complete, and one about a fault. */
 const DISCARD_LINE_MS = 10_000;
 
 /** Prints what `broker` reports from now on. */
@@ -18,6 +18,17 @@ export function logTo(print: (line: string) => void, broker: Broker): void {
   });
   broker.on("warning", ({ message }) => print(`warning: ${message}`));
   logDiscards(print, broker);
+  logDecoderFailures(print, broker);
+}
+
+/** A fault of ours that a peer can repeat as often as it likes. */
+function logDecoderFailures(print: (line: string) => void, broker: Broker): void {
+  let nextMs = 0;
+  broker.on("decoderFailed", ({ remoteAddress, error }) => {
+    if (performance.now() < nextMs) return;
+    nextMs = performance.now() + DISCARD_LINE_MS;
+    print(`fault: a packet of ${remoteAddress} could not be read: ${JSON.stringify(error.stack ?? error.message)}`);
+  });
 }
 
 function logDiscards(print: (line: string) => void, broker: Broker): void {

@@ -198,6 +198,25 @@ export const LIMIT_OPTIONS: OptionTable<Limits> = {
     flag,
     "Accepts an empty Client Identifier and assigns one.",
   ),
+  controlCharacters: limit(
+    "controlCharacters",
+    oneOf(
+      new Map<string, Limits["controlCharacters"]>([
+        ["nowhere", "nowhere"],
+        ["topics", "topics"],
+        ["everywhere", "everywhere"],
+      ]),
+    ),
+    "Where control characters, U+0001 to U+001F and U+007F to U+009F, may stand: in topics; also in client identifiers " +
+      "and user names; or nowhere. Identifiers are refused with 0x85, user names with 0x86, topics with 0x90, filters with " +
+      "0x8F.",
+  ),
+  authenticationRounds: limit(
+    "authenticationRounds",
+    count({ minimum: 1, maximum: MAXIMUM.count }),
+    "AUTH packets that a client may send in one authentication, which has to end within `connectTimeout`; one more ends " +
+      "the connection with 0x87.",
+  ),
   checkPayloadFormat: limit(
     "checkPayloadFormat",
     flag,
@@ -355,6 +374,12 @@ export const LIMIT_OPTIONS: OptionTable<Limits> = {
     size({ minimum: 0, maximum: MAXIMUM.bytes }),
     "Memory of the process above which load is shed, one step a second: caches, new connections (0x89), QoS 0 to clients " +
       "that have something waiting, new messages (0x97), the connections that have most waiting (0x97). 0 = no limit.",
+  ),
+  willBytes: limit(
+    "willBytes",
+    size({ minimum: 0, maximum: MAXIMUM.bytes }),
+    "Wills of all sessions together; a client whose will does not fit is refused with 0x97. A will may not be larger than " +
+      "a packet either: 0x95.",
   ),
   redirect: {
     name: "redirect",
