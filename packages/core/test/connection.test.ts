@@ -135,8 +135,8 @@ test("empty ClientIds: 3.1 none, 3.1.1 only clean, 5.0 always with the assigned 
   assert.equal(await first(3, false), "CONNACK 0x02 present=0");
   assert.equal(await first(4, false), "CONNACK 0x02 present=0");
   assert.equal(await first(4, true), "CONNACK 0x00 present=0");
-  assert.match(await first(5, true), /^CONNACK 0x00 present=0 assigned=auto[0-9A-Za-z]{19}$/);
-  assert.match(await first(5, false), /^CONNACK 0x00 present=0 assigned=auto[0-9A-Za-z]{19}$/);
+  assert.match(await first(5, true), /^CONNACK 0x00 present=0 assigned=auto[0-9A-Za-z]{23}$/);
+  assert.match(await first(5, false), /^CONNACK 0x00 present=0 assigned=auto[0-9A-Za-z]{23}$/);
 });
 
 test("handles packets behind CONNECT after it was accepted, and none when it was refused - 5.0 [MQTT-3.1.4-6], 3.1.1 [MQTT-3.1.4-5]", async () => {

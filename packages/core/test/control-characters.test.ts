@@ -11,7 +11,7 @@ const CONTROL = [
 ].map((code) => String.fromCharCode(code));
 const NEIGHBOURS = [" ", "~", "\u00a0", "\ufeff"];
 
-test("control characters in client identifiers and user names are refused, for each of the 64 - attack PARSE-14 - 5.0 [MQTT-1.5.4-2]", async () => {
+test("control characters in client identifiers and user names are refused, for each of the 64 - attack PARSE-14", async () => {
   const broker = await MemoryBroker.start();
   assert.equal(CONTROL.length, 64);
   for (const character of CONTROL) {
@@ -53,5 +53,7 @@ test("topics may have them by default, and nothing may where that is wanted - at
 
 test("all may have them where that is wanted", async () => {
   const broker = await MemoryBroker.start({ limits: { controlCharacters: "everywhere" } });
-  assert.deepEqual(await broker.client("a\u0001").connect({ username: "\u007f" }), ["CONNACK 0x00 present=0"]);
+  assert.deepEqual(await broker.client("a\u0001").connect({ username: "\u007f" }), [
+    "CONNACK 0x00 present=0",
+  ]);
 });

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { writeForwardedProperties } from "@heirloom/codec";
-import { MemoryBroker } from "@heirloom/core/testing";
-import { clean } from "./support.ts";
+import { MemoryBroker, type WillInit } from "@heirloom/core/testing";
+import { clean, lasting } from "./support.ts";
 
 test("a topic name that is too long ends the connection with 0x90, a filter is refused with 0x97 - attack MEM-06", async () => {
   const broker = await MemoryBroker.start({ limits: { topicLength: 8 } });
@@ -48,4 +48,47 @@ test("too many user properties end the connection with 0x97, in any packet - att
   assert.deepEqual(await connecting.connect({ properties: { userProperties: pairs(3) } }), [
     "CONNACK 0x97 present=0",
   ]);
+});
+
+test("the wills of all clients have room for so many bytes; what goes makes room - attack WILL-03", async () => {
+  const will = { topicName: "w", payload: "x".repeat(935) };
+  const broker = await MemoryBroker.start({ limits: { willBytes: 10_000 } });
+  const bearers = [];
+  for (let index = 0; index < 10; index++) bearers.push(await lasting(broker, `c${index}`, { will }));
+  assert.equal(broker.counters.willBytes, 10_000);
+  assert.deepEqual(await broker.client("more").connect({ will }), ["CONNACK 0x97 present=0"]);
+  assert.deepEqual(await broker.client("none").connect(), ["CONNACK 0x00 present=0"]);
+  await lasting(broker, "c0", { will });
+  assert.equal(
+    broker.counters.willBytes,
+    10_000,
+    "a client that comes again puts its will in place of the old one",
+  );
+  await bearers[1]?.disconnect();
+  assert.equal(broker.counters.willBytes, 9_000);
+  await broker.restart();
+  assert.equal(broker.counters.willBytes, 0, "wills of clients that are gone are published at the restart");
+});
+
+test("a will may not be larger than a packet, and its delay no longer than the session lives - attack WILL-03", async () => {
+  const broker = await MemoryBroker.start({
+    limits: { sessionExpiryMaximum: 60 },
+    listener: { maximumPacketSize: 1_000 },
+  });
+  const watcher = await clean(broker, "watcher");
+  await watcher.subscribe("w");
+  const of = (bytes: number): { will: WillInit } => ({
+    will: { topicName: "w", payload: "x".repeat(bytes) },
+  });
+  assert.deepEqual(await broker.client("large").connect(of(1_000)), ["CONNACK 0x95 present=0"]);
+  assert.deepEqual(await broker.client("large", 4).connect(of(1_000)), ["CONNACK 0x03 present=0"]);
+  const client = broker.client("c");
+  const will = { topicName: "w", willDelayInterval: 0xffff_ffff };
+  await client.connect({ will, properties: { sessionExpiryInterval: 0xffff_ffff } });
+  await client.drop();
+  await broker.advance(59);
+  assert.equal(watcher.take().length, 0);
+  await broker.advance(2);
+  assert.equal(watcher.take().length, 1);
+  assert.equal(broker.counters.sessions, 1, "only the watcher is left");
 });

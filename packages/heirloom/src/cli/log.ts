@@ -27,7 +27,9 @@ function logDecoderFailures(print: (line: string) => void, broker: Broker): void
   broker.on("decoderFailed", ({ remoteAddress, error }) => {
     if (performance.now() < nextMs) return;
     nextMs = performance.now() + DISCARD_LINE_MS;
-    print(`fault: a packet of ${remoteAddress} could not be read: ${JSON.stringify(error.stack ?? error.message)}`);
+    print(
+      `fault: a packet of ${remoteAddress} could not be read: ${JSON.stringify(error.stack ?? error.message)}`,
+    );
   });
 }
 
