@@ -89,6 +89,8 @@ export class Broker {
   readonly #reloader: Reloader = new Reloader();
   /** Absent when nobody is asked who clients are. */
   readonly #identity: Identity | undefined;
+  /** What is to be told when somebody can listen: `createBroker` gives its broker away when it has started. */
+  #earlyWarnings: string[] | undefined = [];
   #hasFailed = false;
   #stopped: Promise<void> | undefined;
   /** Called when the last transport has closed, while `stop` waits for it. */
@@ -136,6 +138,7 @@ export class Broker {
       await this.stop();
       throw error;
     }
+    setImmediate(() => this.#tellEarlyWarnings());
   }
 
   /** Where clients can connect, with the ports that were really bound. */
@@ -243,13 +246,24 @@ export class Broker {
       counters: this.#counters,
       allowsAnonymous: (listener) => allowed.get(listener) ?? allowAnonymous,
       nameFault: (client) => permissions?.identityFault(client),
-      warn: (message) => emitEvent(this.#eventListeners, "warning", { message }),
+      warn: (message) => this.#warn(message),
       revoked: (changed, gone) => this.#revoked(changed, gone),
       now: () => world.now(),
       wallNow: () => world.wallNow(),
     });
     this.#reloader.add(identity);
     return identity;
+  }
+
+  #warn(message: string): void {
+    if (this.#earlyWarnings === undefined) emitEvent(this.#eventListeners, "warning", { message });
+    else this.#earlyWarnings.push(message);
+  }
+
+  #tellEarlyWarnings(): void {
+    const warnings = this.#earlyWarnings ?? [];
+    this.#earlyWarnings = undefined;
+    for (const message of warnings) this.#warn(message);
   }
 
   #revoked(changed: ReadonlySet<string>, gone: ReadonlySet<string>): void {

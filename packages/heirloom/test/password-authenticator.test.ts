@@ -141,6 +141,17 @@ describe("a password file", () => {
     assert.equal(await tryLogin(broker, { username: "alice", password: "secret" }), 0);
   });
 
+  it("warns of a file that all can read when the application can hear it - attack CFG-03", async (context) => {
+    const file = join(await newDirectory(context), "passwords");
+    await writeFile(file, "", { mode: 0o644 });
+    const broker = await createTestBroker({ authentication: [{ passwordFile: file }] });
+    context.after(() => broker.stop());
+    const message = await new Promise<string>((resolve) =>
+      broker.on("warning", (warning) => resolve(warning.message)),
+    );
+    assert.match(message, /passwords can be read by every user of this machine/);
+  });
+
   it("keeps the broker from starting when it is wrong, or is not there", async (context) => {
     const file = join(await newDirectory(context), "passwords");
     const options = { authentication: [{ passwordFile: file }] };
