@@ -1,11 +1,15 @@
 // Client certificates as identity: exactly one value, and no value that could be read as another.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { describe, it } from "node:test";
+import { connect as connectTls } from "node:tls";
+import { fileURLToPath } from "node:url";
 import { NO_CLAIMS, type ClientCertificate, type ClientInfo } from "@heirloom/core";
-import type { Answer, CertificateField } from "heirloom";
+import { createBroker, type Answer, type CertificateField } from "heirloom";
 import { CertificateAuthenticator } from "../dist/identity/certificate.js";
-import { connectPacket } from "./wire-client.ts";
+import { connectPacket, WireClient } from "./wire-client.ts";
 
 const CERTIFICATE: ClientCertificate = {
   commonNames: ["device"],
@@ -74,4 +78,53 @@ describe("a certificate", () => {
       });
     });
   }
+});
+
+describe("a certificate over TLS", () => {
+  const path = (name: string): string =>
+    fileURLToPath(new URL(`../test/certificates/${name}`, import.meta.url));
+
+  it("is the account of its client, and two common names are none - attack AUTHN-12", async (context) => {
+    const broker = await createBroker({
+      store: "memory",
+      listeners: [
+        {
+          host: "127.0.0.1",
+          port: 0,
+          tls: {
+            certificate: path("server.pem"),
+            key: path("server.key"),
+            ca: path("ca.pem"),
+            clientCertificate: "optional",
+          },
+        },
+      ],
+      authentication: [{ certificate: {} }],
+    });
+    context.after(() => broker.stop());
+    const accounts: (string | undefined)[] = [];
+    broker.on("connected", ({ client }) => void accounts.push(client.account));
+    const port = broker.listeners[0]?.port ?? 0;
+    const login = async (name: string | undefined): Promise<number | string> => {
+      const own =
+        name === undefined
+          ? {}
+          : { cert: await readFile(path(`${name}.pem`)), key: await readFile(path(`${name}.key`)) };
+      const ca = await readFile(path("ca.pem"));
+      const socket = connectTls({
+        port,
+        host: "127.0.0.1",
+        ca,
+        checkServerIdentity: () => undefined,
+        ...own,
+      });
+      context.after(() => socket.destroy());
+      await once(socket, "secureConnect");
+      return new WireClient(socket).connect({ username: "admin" });
+    };
+    assert.equal(await login("client"), 0);
+    assert.equal(await login("client-two-names"), 0x87);
+    assert.equal(await login(undefined), 0x86);
+    assert.deepEqual(accounts, ["thermometer"]);
+  });
 });
