@@ -343,7 +343,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: "what a member of a shared subscription had goes to nobody when its session ends",
-    mostSeeds: 300,
+    mostSeeds: 600,
     plant: () =>
       replace(
         SharedGroup.prototype,

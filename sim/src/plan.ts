@@ -366,10 +366,12 @@ class StepDrawer {
 
   #filter(): FilterPlan {
     const random = this.#random;
-    const topicFilter = this.#isShared && random.chance(0.6) ? random.pick(SHARED) : random.pick(FILTERS);
+    const isShared = this.#isShared && random.chance(0.6);
+    const topicFilter = isShared ? random.pick(SHARED) : random.pick(FILTERS);
     return {
       topicFilter,
-      qos: random.pick([0, 1, 1, 1, 2, 2, 2]),
+      // A group with a member of QoS 0 may lose messages: such are rare, so that the others can be judged.
+      qos: random.pick(isShared && random.chance(0.9) ? [1, 1, 1, 2] : [0, 1, 1, 1, 2, 2, 2]),
       noLocal: !topicFilter.startsWith("$share") && random.chance(0.1),
       retainAsPublished: random.chance(0.3),
       retainHandling: random.pick([0, 0, 1, 2]),
