@@ -10,7 +10,7 @@ import {
   type Subscribe,
   type Will,
 } from "@heirloom/codec";
-import type { ClientModel } from "./model/client.ts";
+import { type ClientModel, expiryOf } from "./model/client.ts";
 import { type MessageModel, payloadOf } from "./model/message.ts";
 import type { Model } from "./model/model.ts";
 import { type ClientEnd, Link } from "./network.ts";
@@ -201,7 +201,9 @@ export class SimClient implements ClientEnd {
     const isSilent = keepAlive > 0 && schedule.nowMs >= link.lastReceivedMs + keepAlive * 1_500;
     // 3.x has no way to say that there is no room.
     const isRefused = version < 5 && schedule.nowMs <= model.stalledMs + 2_000;
-    const isBehind = this.plan.expiryInterval === 0 && model.limits.cleanQueueMessages !== undefined;
+    const { connection } = this.#model;
+    const isClean = connection !== undefined && expiryOf(connection.connect) === 0;
+    const isBehind = isClean && model.limits.cleanQueueMessages !== undefined;
     if (!isSilent && !isRefused && !isBehind)
       model.report.broken("closed", `${clientId} was disconnected without a reason`);
     link.cause();
