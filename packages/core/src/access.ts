@@ -111,8 +111,10 @@ export class ClientAccess {
   }
 
   #refresh(): void {
-    this.#access.close?.();
+    const before = this.#access;
+    // What both know, such as answers of another server, stays in use.
     this.#access = this.#rules.permissions.accessOf(this.#client);
+    before.close?.();
     this.#version = this.#rules.version;
     this.#publishTopicName = "";
     this.#receiveTopicName = "";
@@ -120,7 +122,8 @@ export class ClientAccess {
   }
 }
 
-const NO_ANSWER: Refusal = {
+/** The answer of permissions that failed to answer: nothing new is allowed, but nothing that was granted ends either. */
+export const NO_ANSWER: Refusal = {
   reasonCode: ReasonCode.NOT_AUTHORIZED,
   reasonString: "the permissions cannot be asked",
 };

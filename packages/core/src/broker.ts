@@ -443,8 +443,9 @@ export class Broker implements ConnectionHost {
     const { publish: hook } = hooks;
     const client = session.client ?? lostClient(session.clientId, session.account);
     // It was allowed at CONNECT; the rules may have become others since.
-    const refusal =
-      rules && new ClientAccess(rules, client).publish(message.topicName, message.qos, message.retain);
+    const access = rules && new ClientAccess(rules, client);
+    const refusal = access?.publish(message.topicName, message.qos, message.retain);
+    access?.close();
     const settle = (answer: Awaited<ReturnType<PublishHook>>): void => {
       if (answer === undefined) publish(message);
       else if (answer instanceof Message) publish(answer);

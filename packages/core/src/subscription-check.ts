@@ -1,9 +1,11 @@
 // Ends the subscriptions of a session that the rules do not allow any more. What waits for them is left out when its turn
 // comes: each delivery is asked about too.
 
-import type { ClientAccess } from "./access.ts";
+import type { QoS } from "@heirloom/codec";
+import { NO_ANSWER, type ClientAccess } from "./access.ts";
 import type { Connection } from "./connection.ts";
 import type { Parts } from "./parts.ts";
+import type { Refusal } from "./ports/hooks.ts";
 import type { Session } from "./sessions/session.ts";
 import { parseSharedFilter } from "./topics/index.ts";
 
@@ -11,15 +13,17 @@ import { parseSharedFilter } from "./topics/index.ts";
  * Asks about the subscriptions of a session that a client is about to take up. Permissions that take their time have to
  * know them before the first delivery, or what waits in the session would be left out.
  *
- * @returns `undefined` when all answers were there at once.
+ * @returns whether all were answered, with yes or no. If not, the client has to come again: its session must neither
+ *   lose what it waits for nor be sent what it may not see.
  */
-export function askAboutSubscriptions(session: Session, access: ClientAccess): Promise<unknown> | undefined {
+export function askAboutSubscriptions(session: Session, access: ClientAccess): boolean | Promise<boolean> {
   let slow: Promise<unknown>[] | undefined;
   for (const { subscription } of session.subscriptions.values()) {
     const answer = ask(access, subscription.topicFilter, subscription.qos);
+    if (answer === NO_ANSWER) return false;
     if (answer instanceof Promise) (slow ??= []).push(answer);
   }
-  return slow && Promise.all(slow);
+  return slow === undefined || Promise.all(slow).then((answers) => !answers.includes(NO_ANSWER));
 }
 
 /** Asks for each subscription of a connected session, and ends those that are refused. */
@@ -30,14 +34,17 @@ export function checkSubscriptions(parts: Parts, connection: Connection): void {
     const { topicFilter } = subscription;
     const answer = ask(access, topicFilter, subscription.qos);
     if (!(answer instanceof Promise)) {
-      if (answer !== undefined && "reasonCode" in answer) end(parts, connection, session, topicFilter);
+      if (isRefused(answer)) end(parts, connection, session, topicFilter);
       continue;
     }
     void answer.then((later) => {
-      const isRefused = later !== undefined && "reasonCode" in later;
-      if (isRefused && session.outlet === connection) end(parts, connection, session, topicFilter);
+      if (isRefused(later) && session.outlet === connection) end(parts, connection, session, topicFilter);
     });
   }
+}
+
+function isRefused(answer: Refusal | { readonly qos: QoS } | undefined): boolean {
+  return answer !== undefined && "reasonCode" in answer && answer !== NO_ANSWER;
 }
 
 function ask(

@@ -6,11 +6,12 @@ import { throwFindings, unknownOption, type Finding } from "./config/findings.ts
 import { DEFAULT_PORTS, type ListenerOptions } from "./config/listener-options.ts";
 import { resolveSettings, type ServerOptions, type Settings } from "./config/settings.ts";
 import type { PermissionChain } from "./permissions/chain.ts";
+import type { PermissionOptions } from "./permissions/options.ts";
 import { NodeWorld } from "./runtime.ts";
 import { makeStore } from "./stores.ts";
 
 /** The options of {@link createBroker}. Each is described in docs/reference/configuration.md. */
-export interface BrokerOptions extends Omit<ServerOptions, "store"> {
+export interface BrokerOptions extends Omit<ServerOptions, "store" | "permissions"> {
   /** The port of a TCP listener; 0 = one that is free. Default 1883. Not together with `listeners`. */
   readonly port?: number;
   /** The port of a WebSocket listener beside it; 0 = one that is free. Default: none. Not together with `listeners`. */
@@ -20,6 +21,8 @@ export interface BrokerOptions extends Omit<ServerOptions, "store"> {
   /** Where sessions and messages are kept. Default "leveldb", in the directory `data`. */
   readonly store?: "leveldb" | "memory" | Store;
   readonly hooks?: Hooks;
+  /** Who may use which topics: the first source that says something decides. Default: everybody all topics. */
+  readonly permissions?: readonly PermissionOptions[];
 }
 
 const OPTION_NAMES = [

@@ -20,6 +20,7 @@ export type {
   PermissionOptions,
   PermissionRequest,
   RuleOptions,
+  WebhookPermissionOptions,
   WhoOptions,
 } from "./permissions/options.ts";
 export type { Answer, AuthenticateFunction } from "./identity/authenticator.ts";

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ConfigError } from "heirloom";
 import { parseConfig } from "../dist/config/file.js";
+import { settingsOf } from "../dist/create-broker.js";
 import { readRulesFile } from "../dist/permissions/open.js";
 import { readPermissions } from "../dist/permissions/settings.js";
 
@@ -36,7 +37,7 @@ describe("permissions in a configuration file", () => {
 `,
       "file",
     );
-    const settings = readPermissions(options.permissions, []);
+    const settings = readPermissions(options.permissions ?? [], []);
     assert.deepEqual(
       settings.map(({ kind }) => kind),
       ["aclFile", "rulesFile", "rules", "claims"],
@@ -109,6 +110,42 @@ describe("permissions in a configuration file", () => {
         `${index} ${part}\n${problems.join("\n")}`,
       );
     }
+  });
+
+  it("name a webhook with units, and not one that could be read along", () => {
+    const webhook = (text: string): unknown =>
+      readPermissions(
+        parseConfig(`permissions: [{ webhook: { ${text} } }]`, "/etc/h/file").options.permissions ?? [],
+        [],
+      );
+    assert.deepEqual(webhook("url: 'https://x/y', timeout: 2s, cacheFor: 1m, bearerTokenFile: token"), [
+      {
+        kind: "webhook",
+        webhook: {
+          url: "https://x/y",
+          timeoutMs: 2_000,
+          cacheForMs: 60_000,
+          bearerTokenFile: "/etc/h/token",
+        },
+      },
+    ]);
+    for (const [text, part] of [
+      ["timeout: 2s", "permissions[0].webhook.url: seen no URL"],
+      ["url: 'http://example.org/'", "seen http: to another machine"],
+      ["url: 'https://user:hunter2@x/'", "seen a URL with a user name or a password"],
+      ["url: 'https://x/', cacheFor: 2m", 'webhook.cacheFor: seen "2m", expected seconds'],
+      ["url: 'https://x/', timeoutMs: 5", "webhook.timeoutMs: there is no such option"],
+    ] as const) {
+      const problems = problemsOf(() => webhook(text)).join("\n");
+      assert.ok(problems.includes(part), problems);
+      assert.ok(!problems.includes("hunter2"));
+    }
+    assert.throws(
+      () => settingsOf({ permissions: [{ webhook: { url: "https://x/", cacheForMs: 60_001 } }] }),
+      {
+        message: "permissions[0].webhook.cacheForMs: seen 60001, expected milliseconds from 0 to 60000",
+      },
+    );
   });
 
   it("an empty list is a mistake, not a broker that allows all or nothing - attack AUTHZ-12", () => {

@@ -361,23 +361,31 @@ function admit(
       return;
     }
     const session = connect.cleanStart ? undefined : parts.sessions.get(client.clientId);
-    const asked = session && connection.access && askAboutSubscriptions(session, connection.access);
-    if (asked === undefined) accept(parts, connection, connect, client, properties);
-    else return asked.then(() => acceptLate(parts, connection, connect, client, properties));
+    const { access } = connection;
+    const isKnown = session === undefined || access === undefined || askAboutSubscriptions(session, access);
+    const settle = (answered: boolean): void =>
+      acceptIfKnown(parts, connection, connect, client, answered, properties);
+    if (isKnown instanceof Promise) return isKnown.then(settle);
+    settle(isKnown);
   };
   return answer instanceof Promise ? answer.then(finish) : finish(answer);
 }
 
-/** The answers took a while: in the meantime others may have come. */
-function acceptLate(
+/** It was asked about the subscriptions of the session. That may have taken a while, in which others may have come. */
+function acceptIfKnown(
   parts: Parts,
   connection: Connection,
   connect: Connect,
   client: ClientInfo,
+  isKnown: boolean,
   properties: ConnackProperties,
 ): void {
   if (connection.state !== "connecting") return;
-  const fault = roomFault(parts, connect, client);
+  const unknown: Fault = {
+    reasonCode: ReasonCode.SERVER_UNAVAILABLE,
+    reason: "the permissions cannot be asked",
+  };
+  const fault = isKnown ? roomFault(parts, connect, client) : unknown;
   if (fault === undefined) accept(parts, connection, connect, client, properties);
   else connection.refuse(fault.reasonCode, fault.reason);
 }

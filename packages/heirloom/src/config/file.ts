@@ -8,10 +8,9 @@ import { namesOf, readFields, reportUnknown } from "./fields.ts";
 import { seen, throwFindings, type Finding, type OptionPath } from "./findings.ts";
 import { LISTENER_LIMIT_OPTIONS, LISTENER_OPTIONS, type ListenerOptions } from "./listener-options.ts";
 import { GENERAL_OPTIONS, LIMIT_OPTIONS } from "./options.ts";
-import type { PermissionOptions } from "../permissions/options.ts";
-import { isPermissions } from "../permissions/settings.ts";
+import { readPermissionsOfFile } from "../permissions/settings.ts";
 import type { ServerOptions } from "./settings.ts";
-import { plainOf, readYaml } from "./yaml.ts";
+import { readYaml } from "./yaml.ts";
 
 /** Options that are lists or groups themselves. */
 const GROUPS = ["listeners", "authentication", "loginLimits", "permissions"];
@@ -31,22 +30,7 @@ export async function readConfigFile(file: string): Promise<ConfigFile> {
   } catch (error) {
     throw new ConfigError([{ option: "", message: `cannot be read: ${messageOf(error)}` }], file);
   }
-  const directory = dirname(resolve(file));
-  const { options, locate } = parseConfig(source, file, directory);
-  return { options: besideFile(options, directory), locate };
-}
-
-/** Relative paths of permissions begin at the directory of the file. */
-function besideFile(options: ServerOptions, directory: string): ServerOptions {
-  const { permissions } = options;
-  if (permissions === undefined) return options;
-  return { ...options, permissions: permissions.map((source) => withPath(source, directory)) };
-}
-
-function withPath(source: PermissionOptions, directory: string): PermissionOptions {
-  if ("aclFile" in source) return { aclFile: resolve(directory, source.aclFile) };
-  if ("rulesFile" in source) return { rulesFile: resolve(directory, source.rulesFile) };
-  return source;
+  return parseConfig(source, file, dirname(resolve(file)));
 }
 
 /** Reads the text of a configuration file. `file` is its name in messages; relative paths begin at `directory`. */
@@ -76,7 +60,9 @@ function readRoot(root: unknown, { file, directory }: Place, findings: Finding[]
   const listeners = root.has("listeners")
     ? readListeners(root.get("listeners"), findings, directory)
     : undefined;
-  const permissions = root.has("permissions") ? plainOf(root.get("permissions")) : undefined;
+  const permissions = root.has("permissions")
+    ? readPermissionsOfFile(root.get("permissions"), dirname(file), findings)
+    : undefined;
   return {
     ...readFields(root, GENERAL_OPTIONS, [], findings, directory),
     ...(root.has("authentication")
@@ -84,7 +70,7 @@ function readRoot(root: unknown, { file, directory }: Place, findings: Finding[]
       : {}),
     ...(root.has("loginLimits") ? { loginLimits: readLoginLimits(root.get("loginLimits"), findings) } : {}),
     ...(listeners === undefined ? {} : { listeners }),
-    ...(permissions !== undefined && isPermissions(permissions, findings) ? { permissions } : {}),
+    ...(permissions === undefined ? {} : { permissions }),
     limits: readFields(root, LIMIT_OPTIONS, [], findings),
   };
 }

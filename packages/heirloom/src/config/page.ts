@@ -11,6 +11,7 @@ import { namesOf, optionsOf } from "./fields.ts";
 import { LISTENER_LIMIT_OPTIONS, LISTENER_OPTIONS } from "./listener-options.ts";
 import type { Option, OptionTable } from "./option.ts";
 import { GENERAL_OPTIONS, LIMIT_OPTIONS } from "./options.ts";
+import { WEBHOOK_PERMISSION_OPTIONS } from "./permission-tables.ts";
 
 const INTRODUCTION = `# Configuration
 
@@ -60,6 +61,22 @@ In a program, an item may also be a function. Relative paths begin at the direct
 [the guide](../guides/identity.md).
 `;
 
+const PERMISSIONS = `## Permissions
+
+\`permissions\` is a list of sources that say who may use which topics. They are asked in this order; the first that says
+something about a question has answered it, and what none of them allows is refused. Without the list, everybody may use all
+topics but the broker's own. Each item has one of these names:
+
+- \`aclFile\`: the path of an ACL file of Mosquitto.
+- \`rules\`: a list of rules.
+- \`rulesFile\`: the path of a YAML file with rules.
+- \`claims\`: a group with \`publish\`, \`subscribe\` or both: the names of claims that hold lists of topic filters.
+- \`webhook\`: a group of options for a server of yours that is asked.
+
+In a program, an item may also be a function. Relative paths begin at the directory of the configuration file. Files are read
+anew on SIGHUP. What a rule may say stands in [the guide](../guides/permissions.md).
+`;
+
 /** The whole page. */
 export function configurationPage(): string {
   return [
@@ -81,6 +98,8 @@ export function configurationPage(): string {
       "`loginLimits` is a group with these options: what logging in may cost, and what guessing leads to.",
       LOGIN_LIMIT_OPTIONS,
     ),
+    PERMISSIONS,
+    section("Permissions: webhook", "", WEBHOOK_PERMISSION_OPTIONS),
     section("Limits", "Whatever a client can make grow has its bound here.", LIMIT_OPTIONS),
   ].join("\n");
 }

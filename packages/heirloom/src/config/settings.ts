@@ -11,14 +11,14 @@ import type { ListenerOptions } from "./listener-options.ts";
 import { resolveListener, type ListenerSettings } from "./listener-settings.ts";
 import { DEFAULT_DATA_DIRECTORY, LIMIT_OPTIONS, type GeneralOptions } from "./options.ts";
 import type { PermissionOptions } from "../permissions/options.ts";
-import { readPermissions, type PermissionSettings } from "../permissions/settings.ts";
+import { readPermissions, type PermissionSettings, type ReadPermissions } from "../permissions/settings.ts";
 
 /** All options, as a program or a file gives them. What is absent has its default. */
 export interface ServerOptions extends GeneralOptions {
   readonly listeners?: readonly ListenerOptions[];
   readonly limits?: Partial<Limits>;
   /** Who may use which topics: the first source that says something decides. Default: everybody all topics. */
-  readonly permissions?: readonly PermissionOptions[];
+  readonly permissions?: readonly PermissionOptions[] | ReadPermissions;
   /** How clients show who they are, in the order in which they are asked. In a program, functions too. */
   readonly authentication?: readonly Authentication[];
   /** What logging in may cost, and what guessing leads to. */

@@ -24,16 +24,6 @@ export function readYaml(source: string, file: string): YamlText {
   return { root: valuesOf(document, file), locate: (path) => lineOf(document, lines, path) };
 }
 
-/** The same with plain objects in the place of maps, as a program would give it. */
-export function plainOf(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(plainOf);
-  if (!(value instanceof Map)) return value;
-  // Without a prototype, so that `__proto__` is a name like all others.
-  const plain: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
-  for (const [name, item] of value) plain[String(name)] = plainOf(item);
-  return plain;
-}
-
 function valuesOf(document: Document.Parsed, file: string): unknown {
   try {
     return document.toJS({ mapAsMap: true });

@@ -33,6 +33,10 @@ async function openSource(settings: PermissionSettings): Promise<Source> {
       return ruleSet(settings.rules);
     case "claims":
       return new ClaimsSource(settings.claims);
+    case "webhook": {
+      const { makeWebhook } = await import("./make-webhook.ts");
+      return makeWebhook(settings.webhook);
+    }
     case "check":
       return new CheckSource(settings.check);
   }

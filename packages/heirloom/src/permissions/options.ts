@@ -49,21 +49,33 @@ export interface ClaimsPermissionOptions {
   readonly subscribe?: string;
 }
 
-/** A web service that is asked. */
+/** A server of the operator that is asked. */
 export interface WebhookPermissionOptions {
-  /** Where questions are sent by POST, `https:` or `http:`. */
+  /** https:, or http: of this machine. */
   readonly url: string;
-  /** Headers of each request, such as `authorization`. */
-  readonly headers?: Readonly<Record<string, string>>;
-  /** Milliseconds until a question without an answer is a refusal, 100 to 60,000. Default 5,000. */
+  /** Milliseconds until the whole answer, 100 to 60,000. Default 5,000. */
   readonly timeoutMs?: number;
   /** Milliseconds for which an answer is believed, 0 to 60,000. Default 30,000. */
-  readonly cacheMs?: number;
-  /** Answers to remember, 1 to 10,000,000. Default 100,000. */
+  readonly cacheForMs?: number;
+  /** Answers that are remembered. Default 100,000. */
   readonly cacheEntries?: number;
-  /** Questions at the same time, 1 to 10,000; others wait. Default 64. */
-  readonly concurrency?: number;
+  /** Questions at the same time. Default 32. */
+  readonly requestsAtOnce?: number;
+  /** Questions that wait for that; what is beyond them is refused. Default 10,000. */
+  readonly requestsWaiting?: number;
+  /** A file with a token that is sent as `Authorization: Bearer`. */
+  readonly bearerTokenFile?: string;
+  /** Certificates in PEM that the server has to come from. Default: those that Node knows. */
+  readonly caFile?: string;
 }
+
+export const WEBHOOK_PERMISSION_DEFAULTS = {
+  timeoutMs: 5_000,
+  cacheForMs: 30_000,
+  cacheEntries: 100_000,
+  requestsAtOnce: 32,
+  requestsWaiting: 10_000,
+} as const;
 
 /** What a {@link PermissionCheck} is asked. */
 export interface PermissionRequest {

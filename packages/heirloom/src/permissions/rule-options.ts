@@ -1,8 +1,8 @@
 // Reads rules as they stand in a configuration or in a file of rules.
 
-import { BlockList, isIP } from "node:net";
 import { listed } from "../config/kinds.ts";
 import { seen, type Finding, type OptionPath } from "../config/findings.ts";
+import { isNetwork, Networks } from "../identity/address.ts";
 import { OptionReader } from "./option-reader.ts";
 import { Action, type Rule } from "./rule.ts";
 import { TopicPattern } from "./topic-pattern.ts";
@@ -122,32 +122,12 @@ function readWho(reader: OptionReader): Who {
   };
 }
 
-function readAddresses(reader: OptionReader): BlockList | undefined {
-  const texts = reader.texts("addresses");
-  if (texts === undefined) return undefined;
-  const list = new BlockList();
-  for (const text of texts) {
-    if (!addTo(list, text)) {
-      reader.fault(`seen ${seen(text)}, expected an address or a network such as 10.0.0.0/8`, "addresses");
-    }
+function readAddresses(reader: OptionReader): Networks | undefined {
+  const networks = reader.texts("addresses");
+  if (networks === undefined) return undefined;
+  const wrong = networks.filter((network) => !isNetwork(network));
+  for (const text of wrong) {
+    reader.fault(`seen ${seen(text)}, expected an address or a network such as 10.0.0.0/8`, "addresses");
   }
-  return list;
-}
-
-/** Returns whether `text` is an address or a network. */
-function addTo(list: BlockList, text: string): boolean {
-  const slash = text.indexOf("/");
-  const address = slash < 0 ? text : text.slice(0, slash);
-  const version = isIP(address);
-  if (version === 0) return false;
-  const family = version === 4 ? "ipv4" : "ipv6";
-  if (slash < 0) {
-    list.addAddress(address, family);
-    return true;
-  }
-  const bits = Number(text.slice(slash + 1));
-  const isBits =
-    text.length > slash + 1 && Number.isInteger(bits) && bits >= 0 && bits <= (version === 4 ? 32 : 128);
-  if (isBits) list.addSubnet(address, bits, family);
-  return isBits;
+  return wrong.length === 0 ? new Networks(networks) : undefined;
 }

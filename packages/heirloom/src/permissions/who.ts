@@ -1,6 +1,6 @@
 // Whom a rule is for: users, client identifiers, claims, addresses, listeners.
 
-import { type BlockList, isIP } from "node:net";
+import type { Networks } from "../identity/address.ts";
 import { matchesGlob } from "./glob.ts";
 import { claimValues, isAway, userOf, type Subject } from "./subject.ts";
 
@@ -9,7 +9,7 @@ export interface Who {
   readonly users?: readonly string[];
   readonly clientIds?: readonly string[];
   readonly claims?: ReadonlyMap<string, readonly string[]>;
-  readonly addresses?: BlockList;
+  readonly addresses?: Networks;
   readonly listeners?: readonly string[];
   /** Whether nobody showed who the client is. */
   readonly anonymous?: boolean;
@@ -32,7 +32,7 @@ function isThere({ listeners, addresses, claims }: Who, subject: Subject, unknow
   if (listeners === undefined && addresses === undefined && claims === undefined) return true;
   if (isAway(subject)) return unknown;
   if (listeners !== undefined && !listeners.includes(subject.listener)) return false;
-  if (addresses !== undefined && !contains(addresses, subject.remoteAddress)) return false;
+  if (addresses !== undefined && !addresses.has(subject.remoteAddress)) return false;
   return claims === undefined || hasClaims(claims, subject);
 }
 
@@ -45,23 +45,4 @@ function hasClaims(claims: ReadonlyMap<string, readonly string[]>, subject: Subj
     if (!claimValues(subject, name).some((value) => matchesAny(value, patterns))) return false;
   }
   return true;
-}
-
-const MAPPED = "::ffff:";
-
-function contains(addresses: BlockList, remoteAddress: string): boolean {
-  const host = hostOf(remoteAddress);
-  // A socket that listens on both families shows IPv4 addresses like this.
-  const isMapped = host.startsWith(MAPPED) && isIP(host.slice(MAPPED.length)) === 4;
-  const address = isMapped ? host.slice(MAPPED.length) : host;
-  const version = isIP(address);
-  return version !== 0 && addresses.check(address, version === 4 ? "ipv4" : "ipv6");
-}
-
-/** The address in "192.0.2.1:50000" or "[2001:db8::1]:50000". */
-function hostOf(remoteAddress: string): string {
-  if (remoteAddress.startsWith("[")) return remoteAddress.slice(1, remoteAddress.indexOf("]"));
-  const colon = remoteAddress.indexOf(":");
-  const isOnly = colon >= 0 && !remoteAddress.includes(":", colon + 1);
-  return isOnly ? remoteAddress.slice(0, colon) : remoteAddress;
 }
