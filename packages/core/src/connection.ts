@@ -27,6 +27,7 @@ import { Deadline } from "./deadlines.ts";
 import type { Listener } from "./limits.ts";
 import { MemoryStep } from "./memory-ceiling.ts";
 import { type Message, NO_BYTES } from "./message.ts";
+import { type Mount, mountOf } from "./mount.ts";
 import { Output } from "./output.ts";
 import type { AuthExchange, ClientInfo } from "./ports/hooks.ts";
 import type { Transport } from "./ports/transport.ts";
@@ -99,6 +100,7 @@ export class Connection implements Outlet, Flushable {
   readonly #reader: PacketReader;
   readonly #deadline: Deadline;
   readonly #rates: Rates | undefined;
+  readonly #mount: Mount | undefined;
   /** When a client that sent too fast is read again. */
   #rest: Deadline | undefined;
   /** When what the client showed of itself is not valid any more. */
@@ -126,6 +128,7 @@ export class Connection implements Outlet, Flushable {
     this.#host = host;
     this.transport = transport;
     this.listener = listener;
+    this.#mount = mountOf(listener);
     const { maximumConnectSize, maximumControlSize } = context.limits;
     this.#reader = new PacketReader({
       side: "server",
@@ -191,10 +194,19 @@ export class Connection implements Outlet, Flushable {
       if (!this.#isLegal(packet)) return;
       const restMs = this.#rates === undefined ? 0 : this.#rates.take(packet, this.context.turn.nowMs);
       if (restMs > 0 && !this.#maySendFaster()) return;
+      if (this.#mount !== undefined && !this.#enterMount(this.#mount, packet)) return;
       const pending = this.#host.handle(this, packet);
       if (pending instanceof Promise) this.#hold(pending, restMs);
       else if (restMs > 0) this.#restFor(restMs);
     }
+  }
+
+  /** Makes the names in a packet whole ones. @returns false when that ended the connection. */
+  #enterMount(mount: Mount, packet: Packet): boolean {
+    const fault = mount.enter(packet);
+    if (fault === undefined) return true;
+    this.fail(ReasonCode.TOPIC_NAME_INVALID, fault);
+    return false;
   }
 
   /** A client sends faster than it may: whether that packet is still taken, and the next ones later. */
@@ -455,19 +467,21 @@ export class Connection implements Outlet, Flushable {
   }
 
   mayReceive(topicName: string): boolean {
+    if (this.#mount !== undefined && !this.#mount.has(topicName)) return false;
     return this.access === undefined || this.access.mayReceive(topicName);
   }
 
-  omission(message: Message, qos: QoS, identifiers: readonly number[]): Omission | undefined {
-    if (this.access !== undefined && !this.access.mayReceive(message.topicName)) return "droppedForbidden";
+  omission(whole: Message, qos: QoS, identifiers: readonly number[]): Omission | undefined {
+    if (!this.mayReceive(whole.topicName)) return "droppedForbidden";
     if (this.maximumPacketSize === Infinity) return undefined;
     const { encoder, turn } = this.context;
+    const message = this.#mount === undefined ? whole : this.#mount.leave(whole);
     const size = encoder.size(message, this.version, qos, 0, identifiers, turn.nowMs);
     return size <= this.maximumPacketSize ? undefined : "droppedTooLarge";
   }
 
   sendPublish(
-    message: Message,
+    whole: Message,
     qos: QoS,
     packetId: number,
     dup: boolean,
@@ -476,6 +490,7 @@ export class Connection implements Outlet, Flushable {
   ): void {
     const { encoder, turn, counters } = this.context;
     counters.publishSent++;
+    const message = this.#mount === undefined ? whole : this.#mount.leave(whole);
     if (this.outgoingAliases !== undefined) {
       this.#sendWithAlias(this.outgoingAliases, message, qos, packetId, dup, retain, identifiers);
     } else if (

@@ -200,6 +200,8 @@ export interface Listener {
   readonly name: string;
   /** Whether clients without user name are taken; a connect hook may still refuse them. */
   readonly allowAnonymous: boolean;
+  /** What is put before all topics of its clients, such as "tenant/"; it ends with "/". Absent or "" = nothing. */
+  readonly mountPoint?: string;
   readonly maximumPacketSize?: number;
   readonly keepAliveMaximum?: number;
   readonly receiveMaximum?: number;

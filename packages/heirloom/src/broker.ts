@@ -272,8 +272,8 @@ export class Broker {
   }
 
   async #listen(settings: ListenerSettings): Promise<OpenListener> {
-    const { name, allowAnonymous, limits } = settings;
-    const listener = { name, allowAnonymous, ...limits };
+    const { name, allowAnonymous, mountPoint, limits } = settings;
+    const listener = { name, allowAnonymous, mountPoint, ...limits };
     const host: ListenerHost = {
       accept: (transport) => this.#accept(transport, listener),
       refused: (remoteAddress, reasonCode, reason) => {

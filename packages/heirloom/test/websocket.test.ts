@@ -84,7 +84,7 @@ describe("listenWebSocket", () => {
     assert.equal(accepting.waitingCount, 0);
   });
 
-  it("serves every path, or only the one that is configured", async (context) => {
+  it("serves every path, or only the one that is configured - attack WS-06", async (context) => {
     const any = await listening(context);
     assert.equal(await upgradeStatus(`${any.listener.url}/some/path`, ["mqtt"]), 101);
     const one = await listening(context, { path: "/mqtt" });
@@ -110,7 +110,7 @@ describe("listenWebSocket", () => {
     }
   });
 
-  it("lets only pages of the configured origins connect", async (context) => {
+  it("lets only pages of the configured origins connect - attack WS-01", async (context) => {
     const { listener } = await listening(context, { allowedOrigins: ["https://Example.org"] });
     const statusFor = (origin: string): Promise<number> => upgradeStatus(listener.url, ["mqtt"], { origin });
     assert.equal(await statusFor("https://example.org"), 101);
@@ -121,7 +121,7 @@ describe("listenWebSocket", () => {
     assert.equal(await upgradeStatus(open.listener.url, ["mqtt"], { origin: "https://example.org" }), 101);
   });
 
-  it("answers plain HTTP with 426", async (context) => {
+  it("answers plain HTTP with 426 - attack WS-06", async (context) => {
     const { listener } = await listening(context);
     const [response] = await once(request({ port: listener.port, host: "127.0.0.1" }).end(), "response");
     assert.equal(response.statusCode, 426);
@@ -167,14 +167,33 @@ describe("listenWebSocket", () => {
     await once(socket, "close");
   });
 
-  it("refuses headers that are too long", async (context) => {
+  it("refuses more headers than are read, and headers of WebSocket that are crafted - attack WS-04", async (context) => {
+    const { listener, accepting } = await listening(context);
+    const many = Object.fromEntries(Array.from({ length: 70 }, (_, index) => [`x-${index}`, "y"]));
+    assert.equal(await upgradeStatus(listener.url, ["mqtt"], many), 431);
+    const extensions = { "sec-websocket-extensions": `permessage-deflate${"; a".repeat(1_000)}` };
+    assert.equal(await upgradeStatus(listener.url, ["mqtt"], extensions), 101);
+    await accepting.next();
+  });
+
+  it("believes X-Forwarded-For only of trusted proxies - attack PROXY-03", async (context) => {
+    const headers = { "x-forwarded-for": "198.51.100.1, 203.0.113.9" };
+    const open = await listening(context);
+    assert.equal(await upgradeStatus(open.listener.url, ["mqtt"], headers), 101);
+    assert.match((await open.accepting.next()).transport.remoteAddress, /^127\.0\.0\.1:/);
+    const behind = await listening(context, { trustedProxies: ["127.0.0.1"] });
+    assert.equal(await upgradeStatus(behind.listener.url, ["mqtt"], headers), 101);
+    assert.equal((await behind.accepting.next()).transport.remoteAddress, "203.0.113.9");
+  });
+
+  it("refuses headers that are too long - attack WS-04", async (context) => {
     const { listener } = await listening(context);
     assert.equal(await upgradeStatus(listener.url, ["mqtt"], { padding: "x".repeat(10_000) }), 431);
   });
 });
 
 describe("a WebSocket connection", () => {
-  it("takes one byte per frame, empty frames and pings between them - 5.0 [MQTT-6.0.0-2]", async (context) => {
+  it("takes one byte per frame, empty frames and pings between them - 5.0 [MQTT-6.0.0-2], attack WS-05", async (context) => {
     const { socket, connection } = await connected(context);
     const bytes = Buffer.from("one packet in many frames");
     for (const byte of bytes) {
@@ -198,7 +217,7 @@ describe("a WebSocket connection", () => {
     assert.deepEqual(connection.received, Buffer.concat([packets, packets]));
   });
 
-  it("closes with 1003 when a text frame arrives - 5.0 [MQTT-6.0.0-1]", async (context) => {
+  it("closes with 1003 when a text frame arrives - 5.0 [MQTT-6.0.0-1], attack WS-05", async (context) => {
     const { socket, connection } = await connected(context);
     socket.send("text");
     socket.send(Buffer.from("behind it"));
@@ -246,7 +265,36 @@ describe("a WebSocket connection", () => {
     sudden.connection.transport.end();
   });
 
-  it("closes when a frame is longer than the packet limit allows", async (context) => {
+  it("closes a message of more fragments than anybody needs - attack WS-03", async (context) => {
+    const { socket, connection } = await connected(context);
+    socket.on("error", () => {});
+    for (let index = 0; index < 2_000; index++) socket.send(Buffer.alloc(0), { fin: false });
+    await once(socket, "close");
+    await connection.until(() => connection.isTransportClosed);
+    assert.equal(connection.received.length, 0);
+  });
+
+  it("does not take compressed frames - attack WS-02", async (context) => {
+    const { listener, accepting } = await listening(context);
+    const socket = new WebSocket(listener.url, "mqtt", { perMessageDeflate: true });
+    context.after(() => socket.terminate());
+    await once(socket, "open");
+    assert.equal(socket.extensions, "");
+    await accepting.next();
+  });
+
+  it("waits for the rest of a packet that is cut in a frame, and hands on nothing else - attack PARSE-02", async (context) => {
+    const { socket, connection } = await connected(context);
+    const packet = Buffer.from("101000044d5154540502003c000161", "hex");
+    for (let length = 1; length < packet.length; length++) socket.send(packet.subarray(0, length));
+    const expected = Buffer.concat(
+      Array.from({ length: packet.length - 1 }, (_, index) => packet.subarray(0, index + 1)),
+    );
+    await connection.until(() => connection.received.length === expected.length);
+    assert.deepEqual(connection.received, expected);
+  });
+
+  it("closes when a frame is longer than the packet limit allows - attack WS-03", async (context) => {
     const { socket, connection } = await connected(context, { maximumPacketSize: 1_000 });
     socket.on("error", () => {});
     socket.send(Buffer.alloc(1_048_577));

@@ -1,6 +1,7 @@
 // The kinds of values that options have: how a value is read from a file, what is accepted, how it is shown.
 
 import { resolve } from "node:path";
+import { checkTopicName } from "@heirloom/core";
 import { isNetwork } from "../identity/address.ts";
 import type { Kind } from "./option.ts";
 import { formatDuration, formatSize, parseDuration, parseSize } from "./units.ts";
@@ -51,6 +52,19 @@ export const fileMode: Kind<string> = {
 
 function isFileMode(value: unknown): value is string {
   return typeof value === "string" && /^0?[0-7]{3}$/.test(value);
+}
+
+/** The beginning of topics, up to and with a "/": without it, "a" would also be the beginning of the topics of "ab/". */
+export const mountPoint: Kind<string> = {
+  ...text,
+  expected: "the beginning of topics, without wildcards and with / at its end",
+  read: (value) => (isMountPoint(value) ? { value } : undefined),
+  accepts: isMountPoint,
+};
+
+function isMountPoint(value: unknown): value is string {
+  if (typeof value !== "string" || !value.endsWith("/") || value.startsWith("$")) return false;
+  return checkTopicName(value) === undefined;
 }
 
 /** A whole number. */

@@ -2,7 +2,7 @@
 
 import type { Limits } from "@heirloom/core";
 import { group } from "./fields.ts";
-import { addressRange, count, fileMode, flag, listOf, oneOf, path, size, text } from "./kinds.ts";
+import { addressRange, count, fileMode, flag, listOf, mountPoint, oneOf, path, size, text } from "./kinds.ts";
 import type { OptionTable } from "./option.ts";
 import { LIMIT_OPTIONS, MAXIMUM } from "./options.ts";
 import { TLS_OPTIONS, type TlsOptions } from "./tls-options.ts";
@@ -49,6 +49,8 @@ export interface ListenerOptions extends Partial<ListenerLimits> {
   readonly allowedOrigins?: readonly string[];
   /** WebSocket: proxies whose `X-Forwarded-For` is believed, as addresses or networks. */
   readonly trustedProxies?: readonly string[];
+  /** What is put before all topics of its clients, and taken from what they are sent, such as "tenant/". */
+  readonly mountPoint?: string;
   readonly allowAnonymous?: boolean;
   /** Connections at the same time; those beyond it are closed at once. Default: only the broker's own limit. */
   readonly connections?: number;
@@ -157,6 +159,15 @@ export const LISTENER_OPTIONS: OptionTable<Omit<ListenerOptions, keyof ListenerL
     description:
       "WebSocket: addresses or networks of proxies whose `X-Forwarded-For` is believed. The client is the last address in " +
       "it that is no such proxy.",
+  },
+  mountPoint: {
+    name: "mountPoint",
+    kind: mountPoint,
+    default: "none",
+    description:
+      "What is put before all topics and filters of this listener's clients and taken from the topics that they are sent, " +
+      "such as `tenant/`: they see and reach nothing else. Permissions and hooks are asked about whole topics. Client " +
+      "identifiers are the same for all listeners.",
   },
   allowAnonymous: {
     name: "allowAnonymous",

@@ -29,6 +29,8 @@ export interface ListenerSettings {
   readonly path: string | undefined;
   readonly allowedOrigins: readonly string[] | undefined;
   readonly trustedProxies: readonly string[];
+  /** Put before all topics; "" = nothing. */
+  readonly mountPoint: string;
   readonly allowAnonymous: boolean;
   readonly connections: number | undefined;
   /** Milliseconds from accepting a connection to a whole CONNECT: TLS and all else before CONNECT included. */
@@ -75,6 +77,7 @@ export function resolveListener(
     path: options.path,
     allowedOrigins: options.allowedOrigins?.map((origin) => origin.toLowerCase()),
     trustedProxies: options.trustedProxies ?? [],
+    mountPoint: options.mountPoint ?? "",
     allowAnonymous,
     connections: options.connections,
     connectTimeoutMs: context.limits.connectTimeoutMs,
