@@ -416,11 +416,12 @@ export const FAULTS: readonly Fault[] = [
         (original) =>
           function (this: Session, packetId, isError) {
             const before = this.counts.delivered;
-            original.call(this, packetId, isError);
-            if (this.counts.delivered === before) return;
+            const isKnown = original.call(this, packetId, isError);
+            if (this.counts.delivered === before) return isKnown;
             this.counts.delivered++;
             this.counts.taken++;
             this.context.counters.delivered++;
+            return isKnown;
           },
       ),
   },
@@ -468,7 +469,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: "PUBCOMP is not noted",
     mostSeeds: 10,
-    plant: () => replace(Session.prototype, "pubcomp", () => nothing),
+    plant: () => replace(Session.prototype, "pubcomp", () => () => true),
   },
 ];
 

@@ -8,7 +8,7 @@ import { runCommand } from "./command.ts";
 const SEEDS = 300;
 const STEPS = 100;
 
-test(`keeps its promises in ${SEEDS} simulated worlds`, async () => {
+test(`keeps its promises in ${SEEDS} simulated worlds - attack QOS-02, attack QOS-07`, async () => {
   const { exitCode, stdout } = await runCommand("--seeds", String(SEEDS), "--steps", String(STEPS));
   assert.match(stdout, / 0 seeds with violations/, stdout);
   assert.ok(Number(/(\d+) faults injected/.exec(stdout)?.[1]) > SEEDS, stdout);

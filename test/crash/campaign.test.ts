@@ -6,7 +6,7 @@ import { removeDirectory } from "#interop/directory";
 import { unlessBadDisk } from "./src/bad-disk.ts";
 import { runCampaign } from "./src/campaign.ts";
 
-test("nothing that was acknowledged is lost, doubled or out of order when the server is killed under load", async () => {
+test("nothing that was acknowledged is lost, doubled or out of order when the server is killed under load - attack QOS-07", async () => {
   const report = await runCampaign({ rounds: 5, seed: 1 });
   assert.deepEqual(report.violations, []);
   assert.equal(report.rounds, 5);

@@ -15,15 +15,15 @@ test("messages that were acknowledged are there once and in order after kill -9"
   await acknowledgedMessagesStay(await startFor(t));
 });
 
-test("a delayed will is published once although the broker is killed - 5.0 [MQTT-3.1.2-8]", async (t) => {
+test("a delayed will is published once although the broker is killed - 5.0 [MQTT-3.1.2-8] - attack WILL-06", async (t) => {
   await delayedWillsStay(await startFor(t));
 });
 
-test("a QoS 2 message that arrives is taken once, wherever the broker is killed - 5.0 [MQTT-4.3.3-10]", async (t) => {
+test("a QoS 2 message that arrives is taken once, wherever the broker is killed - 5.0 [MQTT-4.3.3-10] - attack QOS-02", async (t) => {
   await receivingQoS2Resumes(await startFor(t));
 });
 
-test("a QoS 2 delivery goes on where it was, wherever the broker is killed - 5.0 [MQTT-4.4.0-1]", async (t) => {
+test("a QoS 2 delivery goes on where it was, wherever the broker is killed - 5.0 [MQTT-4.4.0-1] - attack QOS-03", async (t) => {
   await sendingQoS2Resumes(await startFor(t));
 });
 

@@ -61,7 +61,7 @@ test("the forwarded properties of a Will do not keep its CONNECT alive", () => {
   assert.equal(hexOf(packet.will.forwarded), "03000174");
 });
 
-test("a Response Topic with wildcards or without a character is not written", () => {
+test("a Response Topic with wildcards or without a character is not written - attack PARSE-18", () => {
   for (const responseTopic of ["", "a/+", "#"]) {
     assert.throws(() => writeForwardedProperties({ responseTopic }), UsageError);
   }

@@ -23,7 +23,7 @@ describe("PacketReader of a server", () => {
     }
   });
 
-  test("refuses every first byte but 0x10 at once and keeps nothing - 5.0 [MQTT-3.1.0-1]", () => {
+  test("refuses every first byte but 0x10 at once and keeps nothing - 5.0 [MQTT-3.1.0-1] - attack STATE-01", () => {
     for (let first = 0; first < 256; first++) {
       const reader = new PacketReader({ side: "server" });
       reader.push(Uint8Array.of(first));
@@ -36,7 +36,7 @@ describe("PacketReader of a server", () => {
     }
   });
 
-  test("refuses what is sent to clients, from its first byte on - 0x82", () => {
+  test("refuses what is sent to clients, from its first byte on - 0x82 - attack STATE-03", () => {
     for (const first of [0x20, 0x90, 0xb0, 0xd0]) {
       const { error } = readAll([Uint8Array.of(first)], { side: "server", version: 5 });
       assert(error instanceof ProtocolError);
@@ -135,7 +135,7 @@ describe("maximumPacketSize", () => {
   });
 });
 
-test("allocates for a cut packet what arrives, not what it announces", () => {
+test("allocates for a cut packet what arrives, not what it announces - attack PARSE-01", () => {
   const before = process.memoryUsage().arrayBuffers;
   const readers = Array.from({ length: 100 }, () => new PacketReader({ side: "server", version: 4 }));
   for (const reader of readers) {
@@ -195,7 +195,7 @@ test("recognises a repeated topic and is not misled by others of the same length
 });
 
 describe("remaining length", () => {
-  test("of a fifth byte is refused at the fourth", () => {
+  test("of a fifth byte is refused at the fourth - attack PARSE-01", () => {
     for (const version of [3, 4, 5] as const) {
       const reader = new PacketReader({ side: "server", version });
       reader.push(bytes("c0 80 80 80 80"));

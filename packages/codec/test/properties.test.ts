@@ -86,14 +86,14 @@ function verdict(place: string, properties: string): number {
 
 describe("each property in each packet, as table 2-4 of 5.0 has it", () => {
   for (const place of Object.keys(FRAMES)) {
-    test(`${place} takes its own and answers 0x82 to the others`, () => {
+    test(`${place} takes its own and answers 0x82 to the others - attack PARSE-06`, () => {
       for (const [identifier, value, places] of TABLE) {
         const expected = places.split(" ").includes(place) ? 0 : 0x82;
         assert.equal(verdict(place, byte(identifier) + value), expected, `property ${byte(identifier)}`);
       }
     });
 
-    test(`${place} answers 0x82 to a property twice, User Property apart`, () => {
+    test(`${place} answers 0x82 to a property twice, User Property apart - attack PARSE-06`, () => {
       for (const [identifier, value, places] of TABLE) {
         if (!places.split(" ").includes(place)) continue;
         const repeatable = identifier === 0x26 || (identifier === 0x0b && place === "PUBLISH");
@@ -102,7 +102,7 @@ describe("each property in each packet, as table 2-4 of 5.0 has it", () => {
       }
     });
 
-    test(`${place} answers 0x81 to unknown identifiers and to those not in their shortest form`, () => {
+    test(`${place} answers 0x81 to unknown identifiers and to those not in their shortest form - attack PARSE-07`, () => {
       const known = new Set(TABLE.map(([identifier]) => identifier));
       for (let identifier = 0; identifier < 256; identifier++) {
         if (!known.has(identifier))
@@ -111,7 +111,7 @@ describe("each property in each packet, as table 2-4 of 5.0 has it", () => {
       assert.equal(verdict(place, `a6 00 0001 "a" 0001 "b"`), 0x81);
     });
 
-    test(`${place} answers 0x81 when a property ends behind the Property Length`, () => {
+    test(`${place} answers 0x81 when a property ends behind the Property Length - attack PARSE-05`, () => {
       for (const [identifier, value, places] of TABLE) {
         if (!places.split(" ").includes(place)) continue;
         const whole = bytes(byte(identifier) + value);

@@ -154,7 +154,7 @@ describe("CONNECT", () => {
   }
 
   for (const version of [3, 4, 5] as const) {
-    test(`judges all 256 connect flags of version ${String(version)} - 5.0 [MQTT-3.1.2-3], [MQTT-3.1.2-11], [MQTT-3.1.2-12], [MQTT-3.1.2-13], 3.1.1 [MQTT-3.1.2-3], [MQTT-3.1.2-22]`, () => {
+    test(`judges all 256 connect flags of version ${String(version)} - 5.0 [MQTT-3.1.2-3], [MQTT-3.1.2-11], [MQTT-3.1.2-12], [MQTT-3.1.2-13], 3.1.1 [MQTT-3.1.2-3], [MQTT-3.1.2-22] - attack PARSE-09`, () => {
       for (let flags = 0; flags < 256; flags++) {
         const will = (flags & 0x04) !== 0;
         const legal =
@@ -172,7 +172,7 @@ describe("CONNECT", () => {
     });
   }
 
-  test("is refused when its payload is cut or goes on - 5.0 [MQTT-4.13.1-1]", () => {
+  test("is refused when its payload is cut or goes on - 5.0 [MQTT-4.13.1-1] - attack PARSE-04", () => {
     for (const version of [4, 5] as const) {
       const whole = bytes(tailOf(version, 0xc6));
       for (let length = 0; length < whole.length; length++) {
@@ -209,7 +209,7 @@ describe("CONNECT", () => {
   });
 });
 
-test("judges all 256 option bytes of SUBSCRIBE - 5.0 [MQTT-3.8.3-5], 3.1.1 [MQTT-3.8.3-4]", () => {
+test("judges all 256 option bytes of SUBSCRIBE - 5.0 [MQTT-3.8.3-5], 3.1.1 [MQTT-3.8.3-4] - attack PARSE-17", () => {
   for (let options = 0; options < 256; options++) {
     const qos3 = (options & 3) === 3;
     const expected5 = options > 0x3f ? 0x81 : qos3 || options >> 4 === 3 ? 0x82 : 0;
@@ -236,7 +236,7 @@ describe("ill-formed UTF-8 is refused - 5.0 [MQTT-1.5.4-1], [MQTT-1.5.4-2], 3.1.
     "user name": (text) => `0004 "MQTT" 04 82 0000 0000 ${text}`,
   };
   for (const [field, body] of Object.entries(fields)) {
-    test(`in the ${field}`, () => {
+    test(`in the ${field} - attack PARSE-13`, () => {
       for (const text of ill) {
         const data = bytes(body(`00${byte(text.length / 2)} ${text}`));
         assert.equal(reasonCodeOf(Uint8Array.of(0x10, data.length, ...data), 4), 0x81, text);
@@ -244,7 +244,7 @@ describe("ill-formed UTF-8 is refused - 5.0 [MQTT-1.5.4-1], [MQTT-1.5.4-2], 3.1.
     });
   }
 
-  test("in topic names and filters", () => {
+  test("in topic names and filters - attack PARSE-13", () => {
     for (const text of ill) {
       const field = bytes(`00${byte(text.length / 2)} ${text}`);
       assert.equal(reasonCodeOf(Uint8Array.of(0x30, field.length, ...field), 4), 0x81, text);

@@ -316,7 +316,7 @@ describe("any stream", () => {
     .map((pieces) => Uint8Array.from(pieces.flatMap((part) => [...part])));
   const side = fc.constantFrom<Side>("server", "client");
 
-  test("gives the same packets and the same error in any slicing", () => {
+  test("gives the same packets and the same error in any slicing - attack PARSE-20", () => {
     fc.assert(
       fc.property(
         stream,
@@ -335,7 +335,7 @@ describe("any stream", () => {
     );
   });
 
-  test("gives packets that can be written again, or one PacketError, and then holds nothing", () => {
+  test("gives packets that can be written again, or one PacketError, and then holds nothing - attack PARSE-21", () => {
     fc.assert(
       fc.property(stream, side, anyVersion, (data, who, version) => {
         const reader = new PacketReader({ side: who, version });

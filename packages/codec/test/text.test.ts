@@ -12,7 +12,7 @@ const program = `
   console.log(JSON.stringify([typeof globalThis.Buffer, ...names]));
 `;
 
-test("decodes without Node's Buffer, as in a browser, and keeps U+FEFF - 5.0 [MQTT-1.5.4-3]", async () => {
+test("decodes without Node's Buffer, as in a browser, and keeps U+FEFF - 5.0 [MQTT-1.5.4-3] - attack PARSE-15", async () => {
   const run = promisify(execFile);
   const { stdout } = await run(process.execPath, ["--input-type=module", "-e", program], {
     cwd: import.meta.dirname,

@@ -16,7 +16,7 @@ function expected(data: Uint8Array): number {
   }
 }
 
-test("agrees with the platform on every sequence of one and two bytes", () => {
+test("agrees with the platform on every sequence of one and two bytes - attack PARSE-13", () => {
   for (let first = 0; first < 256; first++) {
     assert.equal(scanUtf8(Uint8Array.of(first), 0, 1), expected(Uint8Array.of(first)));
     for (let second = 0; second < 256; second++) {
@@ -26,7 +26,7 @@ test("agrees with the platform on every sequence of one and two bytes", () => {
   }
 });
 
-test("agrees with the platform where the ranges of longer sequences begin and end", () => {
+test("agrees with the platform where the ranges of longer sequences begin and end - attack PARSE-13", () => {
   const edges = [0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xff];
   for (let first = 0xe0; first < 0x100; first++) {
     for (const second of edges) {
@@ -41,7 +41,7 @@ test("agrees with the platform where the ranges of longer sequences begin and en
   }
 });
 
-test("does not look beyond the end of a sequence that is cut", () => {
+test("does not look beyond the end of a sequence that is cut - attack PARSE-13", () => {
   const data = bytes("61 e282ac");
   assert.equal(scanUtf8(data, 0, 4), 2);
   assert.equal(scanUtf8(data, 0, 3), -1);

@@ -67,7 +67,7 @@ test("refuses a method that it does not know with 0x8C - 5.0 [MQTT-4.12.0-1]", a
   ]);
 });
 
-test("nothing but AUTH and DISCONNECT before CONNACK - 5.0 [MQTT-3.1.2-30]", async () => {
+test("nothing but AUTH and DISCONNECT before CONNACK - 5.0 [MQTT-3.1.2-30] - attack STATE-04", async () => {
   const broker = await start();
   const client = broker.client("c");
   await client.connect(CONNECT);
@@ -75,7 +75,7 @@ test("nothing but AUTH and DISCONNECT before CONNACK - 5.0 [MQTT-3.1.2-30]", asy
   assert.equal(broker.counters.subscriptions, 0);
 });
 
-test("AUTH without a method in CONNECT is 0x82 - 5.0 [MQTT-4.12.0-7]", async () => {
+test("AUTH without a method in CONNECT is 0x82 - 5.0 [MQTT-4.12.0-7] - attack STATE-09", async () => {
   const broker = await start();
   const client = await clean(broker, "c");
   assert.deepEqual(await auth(broker, client, 0x19), ["DISCONNECT 0x82"]);

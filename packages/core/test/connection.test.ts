@@ -139,7 +139,7 @@ test("empty ClientIds: 3.1 none, 3.1.1 only clean, 5.0 always with the assigned 
   assert.match(await first(5, false), /^CONNACK 0x00 present=0 assigned=auto[0-9A-Za-z]{23}$/);
 });
 
-test("handles packets behind CONNECT after it was accepted, and none when it was refused - 5.0 [MQTT-3.1.4-6], 3.1.1 [MQTT-3.1.4-5]", async () => {
+test("handles packets behind CONNECT after it was accepted, and none when it was refused - 5.0 [MQTT-3.1.4-6], 3.1.1 [MQTT-3.1.4-5] - attack STATE-04", async () => {
   const broker = await MemoryBroker.start({
     hooks: { connect: async (connect) => (connect.clientId === "bad" ? { reasonCode: 0x87 } : undefined) },
   });
@@ -160,19 +160,27 @@ test("handles packets behind CONNECT after it was accepted, and none when it was
   assert.equal(broker.counters.retained, 1);
 });
 
-test("a refused CONNECT leaves the holder of the ClientId and its session alone - 5.0 [MQTT-3.1.4-2]", async () => {
+test("a refused CONNECT leaves the holder of the ClientId and its session alone - 5.0 [MQTT-3.1.4-2] - attack AUTHN-11", async () => {
   const broker = await MemoryBroker.start({
     hooks: { connect: (connect) => (connect.username === "evil" ? { reasonCode: 0x86 } : undefined) },
   });
   const holder = await lasting(broker, "c", { will: { payload: "gone" } });
   await holder.subscribe("will");
   const thief = broker.client("c");
-  assert.deepEqual(await thief.connect({ username: "evil", cleanStart: true }), ["CONNACK 0x86 present=0"]);
+  const will = { topicName: "will", retain: true };
+  assert.deepEqual(await thief.connect({ username: "evil", cleanStart: true, will }), [
+    "CONNACK 0x86 present=0",
+  ]);
   assert.equal(thief.isClosed, true);
   assert.deepEqual(await holder.ping(), ["PINGRESP"]);
   await publishAll(holder, "will", 0, ["still subscribed"]);
   const old = broker.client("c", 4);
   assert.deepEqual(await old.connect({ username: "evil" }), ["CONNACK 0x04 present=0"]);
+  await thief.drop();
+  assert.deepEqual(
+    [broker.counters.willsPublished, broker.counters.retained, broker.counters.sessions],
+    [0, 0, 1],
+  );
 });
 
 test("refuses anonymous clients where a listener does not take them", async () => {
@@ -226,7 +234,7 @@ test("the broker enforces the Keep Alive that it sent - 5.0 [MQTT-3.1.2-21], [MQ
   }
 });
 
-test("tells an expiry that it shortened - 5.0 section 3.2.2.3.2", async () => {
+test("tells an expiry that it shortened - 5.0 section 3.2.2.3.2 - attack SESS-06", async () => {
   const broker = await MemoryBroker.start({ limits: { sessionExpiryMaximum: 60 } });
   const client = broker.client("c");
   assert.deepEqual(await client.connect({ properties: { sessionExpiryInterval: 61 } }), [
@@ -244,7 +252,7 @@ test("a malformed packet is 0x81 for 5.0 and a plain close for 3.1.1 - 5.0 [MQTT
   }
 });
 
-test("nothing is handled behind DISCONNECT, and the broker closes - 5.0 [MQTT-3.14.4-1], 3.1.1 [MQTT-3.14.4-2]", async () => {
+test("nothing is handled behind DISCONNECT, and the broker closes - 5.0 [MQTT-3.14.4-1], 3.1.1 [MQTT-3.14.4-2] - attack STATE-10", async () => {
   const broker = await MemoryBroker.start();
   const watcher = await clean(broker, "w");
   await watcher.subscribe("#");

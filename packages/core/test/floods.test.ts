@@ -41,7 +41,7 @@ test("a flood of subscriptions stops at the limit with 0x97, and the session kee
   assert.deepEqual(await bomber.ping(), ["PINGRESP"]);
 });
 
-test("a flood of retained messages stops at the limit with 0x97; topics that are there can still change", async () => {
+test("a flood of retained messages stops at the limit with 0x97; topics that are there can still change - attack RET-03", async () => {
   const broker = await MemoryBroker.start({ limits: { retainedMessages: 20 } });
   const flooder = await clean(broker, "flooder");
   const answers = [];
@@ -96,7 +96,7 @@ test("long filters stop at the bytes that a session's filters may take; a filter
   assert.equal(await subscribe("c"), "0x01");
 });
 
-test("retained messages stop at their bytes with 0x97; what is there can shrink, stay as large, or go", async () => {
+test("retained messages stop at their bytes with 0x97; what is there can shrink, stay as large, or go - attack RET-03", async () => {
   const broker = await MemoryBroker.start({ limits: { retainedBytes: 1_000 } });
   const flooder = await clean(broker, "flooder");
   const retain = async (topicName: string, bytes: number): Promise<boolean> => {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PacketType, readForwardedProperties, writeForwardedProperties } from "@heirloom/codec";
 import { Message } from "@heirloom/core";
-import { MemoryBroker } from "@heirloom/core/testing";
+import { MemoryBroker, type TestClient } from "@heirloom/core/testing";
 import { clean, lasting, publishAll, resume } from "./support.ts";
 
 test("gets what it missed, in order, at the lower of both QoS; QoS 0 is not kept - 5.0 [MQTT-3.8.4-8], 3.1.1 [MQTT-3.1.2-5]", async () => {
@@ -29,7 +29,7 @@ test("gets what it missed, in order, at the lower of both QoS; QoS 0 is not kept
   ]);
 });
 
-test("resumes with what is in flight first: original order and identifiers, DUP 1, PUBREL where PUBREC came - 5.0 [MQTT-4.4.0-1], [MQTT-4.6.0-5], [MQTT-4.3.3-5]", async () => {
+test("resumes with what is in flight first: original order and identifiers, DUP 1, PUBREL where PUBREC came - 5.0 [MQTT-4.4.0-1], [MQTT-4.6.0-5], [MQTT-4.3.3-5] - attack QOS-03, attack QOS-07", async () => {
   for (const how of ["drop", "restart"] as const) {
     const broker = await MemoryBroker.start();
     const sub = await lasting(broker, "sub");
@@ -99,22 +99,46 @@ test("PUBREC or PUBACK with an error frees place and identifier; nothing is sent
   ]);
 });
 
-test("an acknowledgement of the wrong kind completes nothing - 5.0 [MQTT-4.3.3-3], 3.1.1 [MQTT-4.3.3-1]", async () => {
-  const broker = await MemoryBroker.start();
-  const sub = await lasting(broker, "sub");
-  await sub.subscribe("t");
-  const pub = await clean(broker, "pub");
-  await publishAll(pub, "t", 2, ["x"]);
-  await sub.puback(1);
-  await sub.pubcomp(1);
-  await sub.drop();
-  assert.deepEqual((await resume(broker, "sub")).words, [
-    "CONNACK 0x00 present=1",
-    'PUBLISH 1 t qos=2 dup=1 "x"',
-  ]);
+test("an acknowledgement of the wrong kind completes nothing, and is 0x82 in 5.0 - 5.0 [MQTT-4.3.3-3], 3.1.1 [MQTT-4.3.3-1] - attack STATE-05", async () => {
+  for (const version of [4, 5] as const) {
+    const broker = await MemoryBroker.start();
+    const pub = await clean(broker, "pub");
+    const sub = await lasting(broker, "sub", {}, version);
+    await sub.subscribe(["one", "two"]);
+    await publishAll(pub, "one", 1, ["x"]);
+    await publishAll(pub, "two", 2, ["y"]);
+    sub.take();
+    const answer = version === 5 ? ["DISCONNECT 0x82"] : [];
+    // Before PUBREC there is nothing to complete, but the kind is right.
+    assert.deepEqual(await sub.pubcomp(2), []);
+    let open = sub;
+    for (const wrong of [
+      (client: TestClient) => client.puback(2),
+      (client: TestClient) => client.pubrec(1),
+      (client: TestClient) => client.pubcomp(1),
+    ]) {
+      const words = await wrong(open);
+      if (version === 5) assert.deepEqual(words, answer);
+      else
+        assert.deepEqual(
+          words.filter((line) => !line.startsWith("PUBREL")),
+          [],
+        );
+      assert.equal(open.isClosed, version === 5);
+      await open.drop();
+      const resumed = await resume(broker, "sub");
+      assert.deepEqual(resumed.words, [
+        "CONNACK 0x00 present=1",
+        'PUBLISH 1 one qos=1 dup=1 "x"',
+        'PUBLISH 2 two qos=2 dup=1 "y"',
+      ]);
+      await resumed.client.drop();
+      open = await lasting(broker, "sub", {}, version);
+    }
+  }
 });
 
-test("PUBREC for an unknown identifier is answered with PUBREL 0x92, in 3.1.1 without a code; unknown PUBACK and PUBCOMP with nothing - 5.0 section 3.6.2.1", async () => {
+test("PUBREC for an unknown identifier is answered with PUBREL 0x92, in 3.1.1 without a code; unknown PUBACK and PUBCOMP with nothing - 5.0 section 3.6.2.1 - attack STATE-05", async () => {
   const broker = await MemoryBroker.start();
   const sub = await lasting(broker, "sub");
   assert.deepEqual(await sub.pubrec(9), ["PUBREL 9 0x92"]);
@@ -196,7 +220,7 @@ test("is resumed under another protocol version: properties as the connection ha
   });
 });
 
-test("packet identifiers skip those in use, also those that wait for PUBCOMP - 5.0 [MQTT-2.2.1-4]", async () => {
+test("packet identifiers skip those in use, also those that wait for PUBCOMP - 5.0 [MQTT-2.2.1-4] - attack QOS-05", async () => {
   const broker = await MemoryBroker.start();
   const sub = await lasting(broker, "sub");
   await sub.subscribe({ topicFilter: "t", qos: 2 });
@@ -339,7 +363,7 @@ test("a session behind its logs gets its own messages neither, with No Local - 5
   assert.deepEqual(await both.puback(1), ['PUBLISH 2 a/b qos=1 dup=0 "own, at QoS 1"']);
 });
 
-test("keeps the order of each publisher while it falls behind, drains and keeps up again - 5.0 [MQTT-4.6.0-6]", async () => {
+test("keeps the order of each publisher while it falls behind, drains and keeps up again - 5.0 [MQTT-4.6.0-6] - attack QOS-07", async () => {
   const broker = await MemoryBroker.start();
   const sub = await lasting(broker, "sub", { properties: { receiveMaximum: 3 } });
   await sub.subscribe(["a/#", "+/x"]);

@@ -14,7 +14,7 @@ function gate(): { passed: Promise<void>; open: () => void } {
   return { passed, open };
 }
 
-test("repeats PUBREC for a repeated PUBLISH, DUP or not, and hands the message on once - 5.0 [MQTT-4.3.3-10], 3.1.1 [MQTT-4.3.3-2]", async () => {
+test("repeats PUBREC for a repeated PUBLISH, DUP or not, and hands the message on once - 5.0 [MQTT-4.3.3-10], 3.1.1 [MQTT-4.3.3-2] - attack QOS-01", async () => {
   const broker = await MemoryBroker.start();
   const watcher = await clean(broker, "w");
   await watcher.subscribe("t");
@@ -38,7 +38,7 @@ test("repeats PUBREC for a repeated PUBLISH, DUP or not, and hands the message o
   assert.deepEqual(late.words(), ['PUBLISH 1 t qos=2 dup=0 "x"']);
 });
 
-test("PUBREL for an unknown identifier is answered with PUBCOMP 0x92, in 3.1.1 without a code - 5.0 [MQTT-4.3.3-11], 3.1.1 [MQTT-4.3.3-2]", async () => {
+test("PUBREL for an unknown identifier is answered with PUBCOMP 0x92, in 3.1.1 without a code - 5.0 [MQTT-4.3.3-11], 3.1.1 [MQTT-4.3.3-2] - attack STATE-05", async () => {
   const broker = await MemoryBroker.start();
   assert.deepEqual(await (await clean(broker, "a")).pubrel(9), ["PUBCOMP 9 0x92"]);
   assert.deepEqual(await (await clean(broker, "b", {}, 4)).pubrel(9), ["PUBCOMP 9"]);
@@ -164,7 +164,7 @@ test("a hook may put another message in place, and one that fails ends the conne
   assert.deepEqual(await watcher.ping(), ["PINGRESP"]);
 });
 
-test("resolves topic aliases before anything else, also of a message that is refused - 5.0 [MQTT-3.3.2-12], [MQTT-3.3.2-7]", async () => {
+test("resolves topic aliases before anything else, also of a message that is refused - 5.0 [MQTT-3.3.2-12], [MQTT-3.3.2-7] - attack STATE-06", async () => {
   const broker = await MemoryBroker.start({
     hooks: { publish: (message) => (message.payloadLength === 0 ? { reasonCode: 0x87 } : undefined) },
   });
@@ -184,13 +184,13 @@ test("resolves topic aliases before anything else, also of a message that is ref
   assert.deepEqual(await back.publish({ topicName: "", topicAlias: 3, payload: "4" }), ["DISCONNECT 0x82"]);
 });
 
-test("closes with 0x94 for an alias above the maximum - 5.0 [MQTT-3.3.2-9]", async () => {
+test("closes with 0x94 for an alias above the maximum - 5.0 [MQTT-3.3.2-9] - attack STATE-06", async () => {
   const broker = await MemoryBroker.start({ limits: { topicAliasMaximum: 2 } });
   const pub = await clean(broker, "pub");
   assert.deepEqual(await pub.publish({ topicName: "a", topicAlias: 3 }), ["DISCONNECT 0x94"]);
 });
 
-test("closes with 0x93 when more QoS 2 are open than Receive Maximum allows - 5.0 section 3.3.4", async () => {
+test("closes with 0x93 when more QoS 2 are open than Receive Maximum allows - 5.0 section 3.3.4 - attack STATE-07", async () => {
   const broker = await MemoryBroker.start({ limits: { receiveMaximum: 2 } });
   const pub = broker.client("pub");
   assert.deepEqual(await pub.connect(), ["CONNACK 0x00 present=0 receive-maximum=2"]);

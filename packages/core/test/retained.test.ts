@@ -73,7 +73,7 @@ test("an empty payload is forwarded, deletes, and is not kept; without RETAIN it
   assert.deepEqual(await (await clean(broker, "late")).subscribe("r"), ["SUBACK 1 0x02"]);
 });
 
-test("survives a restart with properties, expiry and the identifier of whoever subscribes - 5.0 [MQTT-3.3.4-3], [MQTT-3.3.2-6]", async () => {
+test("survives a restart with properties, expiry and the identifier of whoever subscribes - 5.0 [MQTT-3.3.4-3], [MQTT-3.3.2-6] - attack RET-06", async () => {
   const broker = await MemoryBroker.start();
   const pub = await clean(broker, "pub");
   await pub.publish({ topicName: "r", qos: 1, retain: true, payload: "old" });
@@ -87,7 +87,7 @@ test("survives a restart with properties, expiry and the identifier of whoever s
   ]);
 });
 
-test("is gone when it expires, also when that was while the broker was down - 5.0 [MQTT-3.3.2-5]", async () => {
+test("is gone when it expires, also when that was while the broker was down - 5.0 [MQTT-3.3.2-5] - attack RET-06", async () => {
   const broker = await MemoryBroker.start();
   const pub = await clean(broker, "pub");
   for (const topicName of ["now", "later"]) {
@@ -135,7 +135,7 @@ test("a lasting session gets them once over a crash: they wait in its own log", 
   for (const line of words.slice(1)) assert.match(line, /retain=1 "x" ids=6$/);
 });
 
-test("many are sent to a client with a small window, one as another is acknowledged, clean or lasting", async () => {
+test("many are sent to a client with a small window, one as another is acknowledged, clean or lasting - attack RET-04", async () => {
   const broker = await MemoryBroker.start();
   const pub = await clean(broker, "pub");
   for (let count = 0; count < 300; count++) {

@@ -10,7 +10,7 @@ function connected(receiveMaximum: number): Sender<string> {
   return sender;
 }
 
-test("gives identifiers 1 to 65,535 in turn, and skips those in use - 5.0 [MQTT-2.2.1-4]", () => {
+test("gives identifiers 1 to 65,535 in turn, and skips those in use - 5.0 [MQTT-2.2.1-4] - attack QOS-05", () => {
   const sender = connected(65_535);
   assert.equal(sender.start(2, "held"), 1);
   for (let expected = 2; expected <= 65_535; expected++) {
@@ -20,7 +20,7 @@ test("gives identifiers 1 to 65,535 in turn, and skips those in use - 5.0 [MQTT-
   assert.equal(sender.start(1, "x"), 2);
 });
 
-test("has no room when every identifier is in use", () => {
+test("has no room when every identifier is in use - attack QOS-05", () => {
   const sender = connected(65_535);
   for (let count = 0; count < 65_535; count++) sender.start(1, "x");
   assert.equal(sender.room, 0);
@@ -46,7 +46,7 @@ test("a QoS 2 delivery keeps its place until PUBCOMP, or PUBREC with an error - 
   assert.equal(sender.room, 2);
 });
 
-test("acknowledgements that fit nothing end nothing and free no place - 5.0 [MQTT-4.3.3-3], section 4.9", () => {
+test("acknowledgements that fit nothing end nothing and free no place - 5.0 [MQTT-4.3.3-3], section 4.9 - attack STATE-08", () => {
   const sender = connected(2);
   sender.start(2, "two");
   sender.start(1, "one");

@@ -39,7 +39,7 @@ test("an absent Session Expiry Interval ends the session with its connection - 5
   assert.equal(broker.counters.sessions, 0);
 });
 
-test("0xFFFFFFFF never expires - 5.0 [MQTT-3.1.2-23]", async () => {
+test("0xFFFFFFFF never expires - 5.0 [MQTT-3.1.2-23] - attack SESS-06", async () => {
   const broker = await MemoryBroker.start();
   const client = await lasting(broker, "c", { properties: { sessionExpiryInterval: 0xffff_ffff } });
   await client.drop();
@@ -119,7 +119,7 @@ test("Clean Start 1 forgets what is in flight both ways, what waits and what is 
   assert.deepEqual((await resume(broker, "c")).words, ["CONNACK 0x00 present=1"]);
 });
 
-test("takes the session over: DISCONNECT 0x8E for the old connection, state for the new - 5.0 [MQTT-3.1.4-3]", async () => {
+test("takes the session over: DISCONNECT 0x8E for the old connection, state for the new - 5.0 [MQTT-3.1.4-3] - attack SESS-03", async () => {
   const broker = await MemoryBroker.start();
   const old = await lasting(broker, "c");
   await old.subscribe("t");
@@ -143,7 +143,7 @@ for (const delay of [0, 3]) {
   for (const expiry of [0, 60]) {
     for (const cleanStart of [false, true]) {
       const isDue = delay === 0 || expiry === 0 || cleanStart;
-      test(`takeover, will delay ${delay}, expiry ${expiry}, Clean Start ${cleanStart ? 1 : 0}: the will is ${isDue ? "published" : "cancelled"} - 5.0 [MQTT-3.1.2-8], [MQTT-3.1.3-9]`, async () => {
+      test(`takeover, will delay ${delay}, expiry ${expiry}, Clean Start ${cleanStart ? 1 : 0}: the will is ${isDue ? "published" : "cancelled"} - 5.0 [MQTT-3.1.2-8], [MQTT-3.1.3-9] - attack WILL-04`, async () => {
         const broker = await MemoryBroker.start();
         const seen = await watch(broker);
         await lasting(broker, "c", {
@@ -164,7 +164,7 @@ for (const { delay, expiry, atSeconds } of [
   { delay: 2, expiry: 60, atSeconds: 2 },
   { delay: 0xffff_ffff, expiry: 5, atSeconds: 5 },
 ]) {
-  test(`will delay ${delay} with expiry ${expiry} is published after ${atSeconds} s, once - 5.0 [MQTT-3.1.2-8]`, async () => {
+  test(`will delay ${delay} with expiry ${expiry} is published after ${atSeconds} s, once - 5.0 [MQTT-3.1.2-8] - attack WILL-04`, async () => {
     const broker = await MemoryBroker.start();
     const seen = await watch(broker);
     const client = await lasting(broker, "c", {
@@ -181,7 +181,7 @@ for (const { delay, expiry, atSeconds } of [
   });
 }
 
-test("a client that is back in time cancels its delayed will; its new will counts - 5.0 [MQTT-3.1.3-9]", async () => {
+test("a client that is back in time cancels its delayed will; its new will counts - 5.0 [MQTT-3.1.3-9] - attack WILL-04", async () => {
   const broker = await MemoryBroker.start();
   const watcher = await clean(broker, "watcher");
   await watcher.subscribe("will");
@@ -200,7 +200,7 @@ for (const { version, reasonCode, isPublished } of [
   { version: 5, reasonCode: 0x80, isPublished: true },
   { version: 4, reasonCode: 0x00, isPublished: false },
 ] as const) {
-  test(`DISCONNECT ${reasonCode} of version ${version} ${isPublished ? "publishes" : "deletes"} the will - 5.0 [MQTT-3.14.4-3], 3.1.1 [MQTT-3.14.4-3]`, async () => {
+  test(`DISCONNECT ${reasonCode} of version ${version} ${isPublished ? "publishes" : "deletes"} the will - 5.0 [MQTT-3.14.4-3], 3.1.1 [MQTT-3.14.4-3] - attack STATE-10`, async () => {
     const broker = await MemoryBroker.start();
     const seen = await watch(broker);
     const client = await clean(broker, "c", { will: WILL }, version);
@@ -234,7 +234,7 @@ test("Session Expiry in DISCONNECT: 0 ends the session at once, another value re
   assert.deepEqual((await resume(broker, "same")).words, ["CONNACK 0x00 present=1"]);
 });
 
-test("Session Expiry in DISCONNECT after 0 in CONNECT is 0x82 and publishes the will - 5.0 section 3.14.2.2.2", async () => {
+test("Session Expiry in DISCONNECT after 0 in CONNECT is 0x82 and publishes the will - 5.0 section 3.14.2.2.2 - attack SESS-06", async () => {
   const broker = await MemoryBroker.start();
   const seen = await watch(broker);
   const client = await clean(broker, "c", { will: WILL });
@@ -243,7 +243,7 @@ test("Session Expiry in DISCONNECT after 0 in CONNECT is 0x82 and publishes the 
   assert.equal(broker.counters.sessions, 1);
 });
 
-test("a will is published once although the broker dies during its delay - 5.0 [MQTT-3.1.2-8]", async () => {
+test("a will is published once although the broker dies during its delay - 5.0 [MQTT-3.1.2-8] - attack WILL-06", async () => {
   const broker = await MemoryBroker.start();
   const client = await lasting(broker, "c", { will: { ...WILL, willDelayInterval: 10 } });
   await client.drop();
@@ -261,7 +261,7 @@ test("a will is published once although the broker dies during its delay - 5.0 [
   assert.equal(again(), 0);
 });
 
-test("a will that fell due while the broker was down is published at start, once", async () => {
+test("a will that fell due while the broker was down is published at start, once - attack WILL-06", async () => {
   const broker = await MemoryBroker.start();
   const watcher = await lasting(broker, "watcher");
   await watcher.subscribe("will");
@@ -277,7 +277,7 @@ test("a will that fell due while the broker was down is published at start, once
   ]);
 });
 
-test("a client that was connected when the broker died gets its will published and its expiry started at the restart", async () => {
+test("a client that was connected when the broker died gets its will published and its expiry started at the restart - attack WILL-06", async () => {
   const broker = await MemoryBroker.start();
   const watcher = await lasting(broker, "watcher");
   await watcher.subscribe("will");
@@ -304,7 +304,7 @@ test("a session goes on expiring while the broker is down - 5.0 [MQTT-4.1.0-2]",
   assert.deepEqual((await resume(broker, "long")).words, ["CONNACK 0x00 present=1"]);
 });
 
-test("an orderly stop tells 5.0 clients and defers the wills of lasting sessions to the next start - 5.0 section 3.1.2.5", async () => {
+test("an orderly stop tells 5.0 clients and defers the wills of lasting sessions to the next start - 5.0 section 3.1.2.5 - attack WILL-06", async () => {
   const broker = await MemoryBroker.start();
   const watcher = await lasting(broker, "watcher");
   await watcher.subscribe("will");

@@ -21,7 +21,7 @@ test("answers each filter in order, with the codes of the version - 5.0 [MQTT-3.
   ]);
 });
 
-test("filters that break the rules never become subscriptions - 5.0 [MQTT-4.7.1-1], [MQTT-4.7.1-2], 3.1.1 [MQTT-4.7.1-2], [MQTT-4.7.1-3]", async () => {
+test("filters that break the rules never become subscriptions - 5.0 [MQTT-4.7.1-1], [MQTT-4.7.1-2], 3.1.1 [MQTT-4.7.1-2], [MQTT-4.7.1-3] - attack PARSE-12", async () => {
   const broker = await MemoryBroker.start();
   for (const topicFilter of ["a#", "#/a", "a+", "+a", "$share/g", "$share//t", "$share/g/", "$share/g+/t"]) {
     const client = await clean(broker, "c");
@@ -50,7 +50,7 @@ test("shared filters may be of any levels; $share alone is an ordinary topic - 5
   assert.deepEqual(client.words(), ['PUBLISH $share qos=0 "y"']);
 });
 
-test("No Local on a shared subscription is 0x82 - 5.0 [MQTT-3.8.3-4]", async () => {
+test("No Local on a shared subscription is 0x82 - 5.0 [MQTT-3.8.3-4] - attack SHARE-03", async () => {
   const broker = await MemoryBroker.start();
   const client = await clean(broker, "c");
   assert.deepEqual(await client.subscribe({ topicFilter: "$share/g/t", noLocal: true }), ["DISCONNECT 0x82"]);

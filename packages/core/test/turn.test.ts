@@ -18,7 +18,7 @@ async function brokerWithQueue(): Promise<{
   return { broker, pub: await clean(broker, "pub") };
 }
 
-test("PUBACK and PUBREC wait for the disk; what nobody has to keep does not", async () => {
+test("PUBACK and PUBREC wait for the disk; what nobody has to keep does not - attack QOS-02", async () => {
   const { broker, pub } = await brokerWithQueue();
   broker.disk.state = "slow";
   assert.deepEqual(await pub.publish({ topicName: "for nobody", qos: 1, packetId: 1 }), ["PUBACK 1 0x10"]);
@@ -49,7 +49,7 @@ test("CONNACK, SUBACK and UNSUBACK of a lasting session wait for the disk; those
   assert.deepEqual(known.words(), ["SUBACK 1 0x02", "UNSUBACK 2 0x00"]);
 });
 
-test("a delivery to a lasting session waits until its packet identifier is on disk, PUBREL until PUBREC is", async () => {
+test("a delivery to a lasting session waits until its packet identifier is on disk, PUBREL until PUBREC is - attack QOS-03", async () => {
   const broker = await MemoryBroker.start();
   const sub = await lasting(broker, "sub");
   await sub.subscribe("t");
@@ -112,7 +112,7 @@ test("a change that nobody waits for is on disk within 50 ms, also behind a slow
   assert.deepEqual((await resume(broker, "sub")).words, ["CONNACK 0x00 present=1"]);
 });
 
-test("a full disk refuses with 0x97 what has to be stored, serves the rest, and recovers by itself", async () => {
+test("a full disk refuses with 0x97 what has to be stored, serves the rest, and recovers by itself - attack QOS-06", async () => {
   const { broker, pub } = await brokerWithQueue();
   broker.disk.state = "full";
   assert.deepEqual(await pub.publish({ topicName: "t", qos: 1, payload: "held" }), []);
@@ -141,7 +141,7 @@ test("a full disk refuses with 0x97 what has to be stored, serves the rest, and 
   ]);
 });
 
-test("a broken disk ends everything: nothing is acknowledged any more, and the process is told to stop", async () => {
+test("a broken disk ends everything: nothing is acknowledged any more, and the process is told to stop - attack QOS-06", async () => {
   const { broker, pub } = await brokerWithQueue();
   broker.disk.state = "broken";
   assert.deepEqual(await pub.publish({ topicName: "t", qos: 1 }), []);

@@ -48,6 +48,11 @@ export class Sender<Ref> {
     return this.#inFlight.values();
   }
 
+  /** The QoS of the delivery that has this identifier now. */
+  qosOf(packetId: number): 1 | 2 | undefined {
+    return this.#inFlight.get(packetId)?.qos;
+  }
+
   /** A new connection: the quota is fresh, 5.0 section 4.9, and everything in flight is to be resent. */
   connect(receiveMaximum: number): void {
     this.#receiveMaximum = receiveMaximum;

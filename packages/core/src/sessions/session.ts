@@ -297,9 +297,10 @@ export abstract class Session implements Pumpable, Subscriber {
   }
 
   /** PUBACK came. */
-  puback(packetId: number, isError: boolean): void {
+  puback(packetId: number, isError: boolean): boolean {
     const delivery = this.sender.puback(packetId);
     if (delivery !== undefined) this.#completed(delivery, isError);
+    return delivery !== undefined;
   }
 
   /** PUBREC came. Returns whether the identifier was known. */
@@ -315,10 +316,11 @@ export abstract class Session implements Pumpable, Subscriber {
     return true;
   }
 
-  /** PUBCOMP came. */
-  pubcomp(packetId: number): void {
+  /** PUBCOMP came. Returns whether it ended a delivery. */
+  pubcomp(packetId: number): boolean {
     const delivery = this.sender.pubcomp(packetId);
     if (delivery !== undefined) this.#completed(delivery, false);
+    return delivery !== undefined;
   }
 
   /** PUBREC is about to be answered with PUBREL. */

@@ -85,7 +85,7 @@ test("is a map from filters to values and finds what is in it, whatever was dele
   );
 });
 
-test("takes the names that objects have for names like all others", () => {
+test("takes the names that objects have for names like all others - attack JS-01", () => {
   const tree = treeOf(["__proto__/+", "constructor/#"]);
   assert.deepEqual(found(tree, "__proto__/a"), ["__proto__/+"]);
   assert.deepEqual(found(tree, "constructor"), ["constructor/#"]);

@@ -168,7 +168,7 @@ test("a walk goes on behind the name on which it stood when that is deleted", ()
   assert.equal(tree.size, 0);
 });
 
-test("visits only where the filter leads, and no more at once than it may", () => {
+test("visits only where the filter leads, and no more at once than it may - attack RET-04", () => {
   const names = Array.from({ length: 1_000 }, (_, index) => `site/${index}/a/b/c`);
   const tree = treeOf([...names, "a/x/c", "a/y/c", "a/z/d"]);
   const visitsOf = (filter: string): number => {
@@ -198,7 +198,7 @@ test("a walk that is closed finds nothing more and keeps nothing", () => {
   assert.deepEqual(found(tree, "a/#"), ["a/b", "a/c"]);
 });
 
-test("takes the names that objects have for names like all others", () => {
+test("takes the names that objects have for names like all others - attack JS-01", () => {
   const tree = treeOf(["__proto__", "constructor/__proto__"]);
   assert.deepEqual(found(tree, "#"), ["__proto__", "constructor/__proto__"]);
   assert.equal(tree.get("toString"), undefined);

@@ -29,19 +29,19 @@ test("takes names and whole-level wildcards - 5.0 [MQTT-4.7.1-1], 5.0 [MQTT-4.7.
   for (const filter of filters) assert.equal(checkTopicFilter(filter), undefined, filter);
 });
 
-test('refuses "#" that is not the whole last level - 5.0 [MQTT-4.7.1-1], 3.1.1 [MQTT-4.7.1-2]', () => {
+test('refuses "#" that is not the whole last level - 5.0 [MQTT-4.7.1-1], 3.1.1 [MQTT-4.7.1-2] - attack PARSE-12', () => {
   for (const filter of ["a#", "#/a", "#a", "a/#/b", "##", "a/b#", "#/", "é#"]) {
     assert.equal(checkTopicFilter(filter), HASH_FAULT, filter);
   }
 });
 
-test('refuses "+" that is not a whole level - 5.0 [MQTT-4.7.1-2], 3.1.1 [MQTT-4.7.1-3]', () => {
+test('refuses "+" that is not a whole level - 5.0 [MQTT-4.7.1-2], 3.1.1 [MQTT-4.7.1-3] - attack PARSE-12', () => {
   for (const filter of ["a+", "+a", "a/b+", "a/+b", "++", "a+/b", "+#", "é+"]) {
     assert.equal(checkTopicFilter(filter), PLUS_FAULT, filter);
   }
 });
 
-test("refuses the empty filter - 5.0 [MQTT-4.7.3-1], 3.1.1 [MQTT-4.7.3-1]", () => {
+test("refuses the empty filter - 5.0 [MQTT-4.7.3-1], 3.1.1 [MQTT-4.7.3-1] - attack PARSE-10", () => {
   assert.equal(checkTopicFilter(""), "the topic filter is empty");
 });
 
@@ -80,12 +80,12 @@ test("cuts a shared filter behind the share name - 5.0 [MQTT-4.8.2-1], 5.0 [MQTT
   assert.deepEqual(parts("$share/$share/+/x"), { shareName: "$share", topicFilter: "+/x" });
 });
 
-test("refuses a shared filter without share name - 5.0 [MQTT-4.8.2-1]", () => {
+test("refuses a shared filter without share name - 5.0 [MQTT-4.8.2-1] - attack PARSE-12", () => {
   for (const filter of ["$share/", "$share//", "$share//t"])
     assert.equal(parseSharedFilter(filter), "invalid", filter);
 });
 
-test("refuses a shared filter with a wildcard in the share name or without a filter - 5.0 [MQTT-4.8.2-2]", () => {
+test("refuses a shared filter with a wildcard in the share name or without a filter - 5.0 [MQTT-4.8.2-2] - attack PARSE-12", () => {
   for (const filter of ["$share/g", "$share/g/", "$share/g+/t", "$share/+/t", "$share/#", "$share/g#/t"]) {
     assert.equal(parseSharedFilter(filter), "invalid", filter);
   }

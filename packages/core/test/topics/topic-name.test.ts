@@ -25,11 +25,11 @@ test("takes every name without wildcard, of any levels and characters - 5.0 [MQT
   for (const name of names) assert.equal(checkTopicName(name), undefined, name);
 });
 
-test("refuses the empty name - 5.0 [MQTT-4.7.3-1], 3.1.1 [MQTT-4.7.3-1]", () => {
+test("refuses the empty name - 5.0 [MQTT-4.7.3-1], 3.1.1 [MQTT-4.7.3-1] - attack PARSE-10", () => {
   assert.equal(checkTopicName(""), "the topic name is empty");
 });
 
-test("refuses wildcards anywhere - 5.0 [MQTT-4.7.0-1], 3.1.1 [MQTT-4.7.1-1]", () => {
+test("refuses wildcards anywhere - 5.0 [MQTT-4.7.0-1], 3.1.1 [MQTT-4.7.1-1] - attack PARSE-11", () => {
   for (const name of ["+", "#", "a/+", "a/#", "a+b", "a#", "#/a", "+/", "é+", "a/b#c"]) {
     assert.equal(checkTopicName(name), "the topic name contains a wildcard", name);
   }
