@@ -281,7 +281,7 @@ export class Broker {
         emitEvent(this.#eventListeners, "refused", { remoteAddress, reasonCode, reason });
       },
       dropped: () => this.#counters.handshakesDropped++,
-      warning: (message) => emitEvent(this.#eventListeners, "warning", { message }),
+      warning: (message) => this.#warn(message),
     };
     if (settings.transport === "tcp") {
       const { listenTcp } = await import("./transports/tcp.ts");
