@@ -228,6 +228,27 @@ describe("a WebSocket connection", () => {
     assert.match(String(connection.closes[0]), /text frame/);
   });
 
+  it("closes with a code and not one byte more, whatever is in Node's pool of memory - attack WS-07", async (context) => {
+    Buffer.allocUnsafe(Buffer.poolSize >>> 1).fill("canary");
+    const { socket } = await connected(context);
+    socket.send("text");
+    const [code, reason] = await once(socket, "close");
+    assert.equal(code, 1003);
+    assert.equal(reason.length, 0);
+  });
+
+  it("looks neither at cookies nor at the query of the URL, and tells nobody of them - attack WS-08", async (context) => {
+    const { listener, accepting } = await listening(context, { path: "/mqtt" });
+    const secret = { cookie: "session=canary", authorization: "Bearer canary" };
+    assert.equal(await upgradeStatus(`${listener.url}?token=canary`, ["mqtt"], secret), 101);
+    const { transport } = await accepting.next();
+    assert.equal(await upgradeStatus(`${listener.url}/more?token=canary`, ["mqtt"], secret), 404);
+    assert.equal(await upgradeStatus(`${listener.url}?token=canary`, ["canary"], secret), 400);
+    const told = JSON.stringify([transport.remoteAddress, accepting.refusals, accepting.warnings]);
+    assert.equal(accepting.refusals.length, 2);
+    assert.doesNotMatch(told, /canary/);
+  });
+
   it("sends each write as one binary frame", async (context) => {
     const { socket, connection } = await connected(context);
     const frames: string[] = [];
