@@ -14,9 +14,9 @@ const FIXED_HEADER_BYTES = 5;
 const MAX_VARINT_BYTES = 4;
 const FIRST_CAPACITY_BYTES = 1024;
 const FAILED_INPUT_BYTES = 4_096;
-// Room for so many times what is at hand: a packet of 64 KiB, which is always cut by Node's reads of 64 KiB, is mostly put
-// together with one allocation and one copy.
-const CUT_GROWTH = 4;
+// With a quarter at hand there is room for the whole: a packet of 64 KiB, which Node's reads of 64 KiB always cut, is mostly
+// put together with one allocation and one copy.
+const WHOLE_FROM_PART = 4;
 
 export interface PacketReaderOptions {
   /** Who reads: a `"server"` accepts what clients send. */
@@ -233,7 +233,8 @@ export class PacketReader {
     const needed = this.#cutLength + count;
     if (needed > this.#cut.length) {
       const limit = this.#packetSize === 0 ? FIXED_HEADER_BYTES : this.#packetSize;
-      const cut = new Uint8Array(Math.min(limit, Math.max(needed * CUT_GROWTH, FIRST_CAPACITY_BYTES)));
+      const wanted = needed * WHOLE_FROM_PART >= limit ? limit : needed * 2;
+      const cut = new Uint8Array(Math.min(limit, Math.max(wanted, FIRST_CAPACITY_BYTES)));
       cut.set(viewOf(this.#cut, 0, this.#cutLength));
       this.#cut = cut;
     }
