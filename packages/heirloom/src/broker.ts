@@ -12,6 +12,7 @@ import {
   type Store,
   type World,
 } from "@heirloom/core";
+import { Admission } from "./admission.ts";
 import {
   messageFields,
   PublishRefusedError,
@@ -21,6 +22,7 @@ import {
   type ReceivedMessage,
   type SubscribeOptions,
 } from "./application-messages.ts";
+import type { AdmissionLimits } from "./config/admission-options.ts";
 import type { ListenerSettings } from "./config/listener-settings.ts";
 import type { Settings } from "./config/settings.ts";
 import { ServerCounters } from "./counters.ts";
@@ -89,8 +91,12 @@ export class Broker {
   readonly #reloader: Reloader = new Reloader();
   /** Absent when nobody is asked who clients are. */
   readonly #identity: Identity | undefined;
+<<<<<<< HEAD
   /** What is to be told when somebody can listen: `createBroker` gives its broker away when it has started. */
   #earlyWarnings: string[] | undefined = [];
+=======
+  readonly #admission: Admission;
+>>>>>>> ec71faa (Connections of one address and their rate have limits, looked at before a byte is read; banned addresses are closed at once)
   #hasFailed = false;
   #stopped: Promise<void> | undefined;
   /** Called when the last transport has closed, while `stop` waits for it. */
@@ -100,6 +106,7 @@ export class Broker {
     this.#parts = parts;
     const eventListeners = this.#eventListeners;
     this.#identity = this.#makeIdentity();
+    this.#admission = this.#makeAdmission(parts.settings.admission);
     const hooks = this.#identity?.hooks ?? parts.hooks;
     this.#core = new CoreBroker({
       store: parts.store,
@@ -255,6 +262,7 @@ export class Broker {
     return identity;
   }
 
+<<<<<<< HEAD
   #warn(message: string): void {
     if (this.#earlyWarnings === undefined) emitEvent(this.#eventListeners, "warning", { message });
     else this.#earlyWarnings.push(message);
@@ -264,6 +272,15 @@ export class Broker {
     const warnings = this.#earlyWarnings ?? [];
     this.#earlyWarnings = undefined;
     for (const message of warnings) this.#warn(message);
+=======
+  #makeAdmission(limits: AdmissionLimits): Admission {
+    return new Admission({
+      limits,
+      counters: this.#counters,
+      isBanned: (remoteAddress) => this.#identity?.isBanned(remoteAddress) === true,
+      now: () => this.#parts.world.now(),
+    });
+>>>>>>> ec71faa (Connections of one address and their rate have limits, looked at before a byte is read; banned addresses are closed at once)
   }
 
   #revoked(changed: ReadonlySet<string>, gone: ReadonlySet<string>): void {
@@ -272,9 +289,22 @@ export class Broker {
   }
 
   async #listen(settings: ListenerSettings): Promise<OpenListener> {
+<<<<<<< HEAD
     const { name, allowAnonymous, mountPoint, limits } = settings;
     const listener = { name, allowAnonymous, mountPoint, ...limits };
+=======
+    const { name, allowAnonymous, limits } = settings;
+    const listener = { name, allowAnonymous, ...limits };
+    const admission =
+      settings.admission === undefined ? this.#admission : this.#makeAdmission(settings.admission);
+>>>>>>> ec71faa (Connections of one address and their rate have limits, looked at before a byte is read; banned addresses are closed at once)
     const host: ListenerHost = {
+      admit: (remoteAddress, socket) => {
+        const answer = admission.admit(remoteAddress);
+        if ("refusal" in answer) return answer.refusal;
+        socket.once("close", answer.ended);
+        return undefined;
+      },
       accept: (transport) => this.#accept(transport, listener),
       refused: (remoteAddress, reasonCode, reason) => {
         this.#counters.connectionsRefused++;

@@ -4,6 +4,14 @@ import { Counters } from "@heirloom/core";
 
 /** Numbers since the start. All only rise, except those called gauges. */
 export class ServerCounters extends Counters {
+  /** Connections that were closed unread, because their address had as many open as it may have. */
+  connectionsRefusedByAddress = 0;
+  /** Connections that were closed unread, because too many came from their address in a short time. */
+  connectionsRefusedByAddressRate = 0;
+  /** Connections that were closed unread, because too many came in a short time. */
+  connectionsRefusedByRate = 0;
+  /** Connections that were closed unread, because their address is banned for wrong passwords. */
+  connectionsRefusedByBan = 0;
   /** Clients that were let in because of what they showed. */
   authenticationSuccesses = 0;
   /** Wrong passwords, tokens and proofs, and users that there are not. */

@@ -38,6 +38,9 @@ const OPTION_NAMES = [
   "permissions",
   "authentication",
   "loginLimits",
+  "connectionsPerAddress",
+  "connectRate",
+  "connectRatePerAddress",
 ] as const satisfies readonly (keyof BrokerOptions)[];
 
 /**

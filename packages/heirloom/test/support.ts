@@ -66,6 +66,8 @@ export class Accepting implements ListenerHost {
   readonly #waiting: ((connection: NotingConnection) => void)[] = [];
   readonly #refusalsWaiting: (() => void)[] = [];
 
+  readonly admit = (): undefined => undefined;
+
   readonly accept = (transport: NewTransport): void => {
     const connection = new NotingConnection(transport);
     transport.start(connection, () => connection.transportClosed());

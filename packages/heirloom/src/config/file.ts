@@ -3,6 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { ConfigError, messageOf } from "../errors.ts";
+import { ADMISSION_OPTIONS } from "./admission-options.ts";
 import { readAuthentication, readLoginLimits } from "./authentication.ts";
 import { namesOf, readFields, reportUnknown } from "./fields.ts";
 import { seen, throwFindings, type Finding, type OptionPath } from "./findings.ts";
@@ -55,7 +56,12 @@ function readRoot(root: unknown, { file, directory }: Place, findings: Finding[]
     findings.push({ path: [], message: `seen ${seen(root)}, expected options such as "store: leveldb"` });
     return {};
   }
-  const known = [...namesOf(GENERAL_OPTIONS), ...namesOf(LIMIT_OPTIONS), ...GROUPS];
+  const known = [
+    ...namesOf(GENERAL_OPTIONS),
+    ...namesOf(ADMISSION_OPTIONS),
+    ...namesOf(LIMIT_OPTIONS),
+    ...GROUPS,
+  ];
   reportUnknown(root, known, [], findings);
   const listeners = root.has("listeners")
     ? readListeners(root.get("listeners"), findings, directory)
@@ -65,6 +71,7 @@ function readRoot(root: unknown, { file, directory }: Place, findings: Finding[]
     : undefined;
   return {
     ...readFields(root, GENERAL_OPTIONS, [], findings, directory),
+    ...readFields(root, ADMISSION_OPTIONS, [], findings),
     ...(root.has("authentication")
       ? { authentication: readAuthentication(root.get("authentication"), file, findings) }
       : {}),

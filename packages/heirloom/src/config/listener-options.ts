@@ -1,6 +1,7 @@
 // The options of one listener: where clients connect, and what holds there.
 
 import type { Limits } from "@heirloom/core";
+import { LISTENER_ADMISSION_OPTIONS, type AdmissionOptions } from "./admission-options.ts";
 import { group } from "./fields.ts";
 import { addressRange, count, fileMode, flag, listOf, mountPoint, oneOf, path, size, text } from "./kinds.ts";
 import type { OptionTable } from "./option.ts";
@@ -26,7 +27,7 @@ export interface ProxyProtocolOptions {
 }
 
 /** One listener, as a program or a file describes it. What is absent has its default. */
-export interface ListenerOptions extends Partial<ListenerLimits> {
+export interface ListenerOptions extends Partial<ListenerLimits>, AdmissionOptions {
   /** How hooks, events and messages call it. Default: its transport, with a number when there are several. */
   readonly name?: string;
   /** Default "tcp". */
@@ -194,6 +195,7 @@ export const LISTENER_OPTIONS: OptionTable<Omit<ListenerOptions, keyof ListenerL
     default: "no limit but the broker's",
     description: "Connections of this listener at the same time; those beyond it are closed at once.",
   },
+  ...LISTENER_ADMISSION_OPTIONS,
 };
 
 /** The limits that a listener may set for itself. */

@@ -1,6 +1,7 @@
 // From the options of one listener to its settings: fills in the defaults and checks what belongs together.
 
 import type { Limits } from "@heirloom/core";
+import { hasAdmission, resolveAdmission, type AdmissionLimits } from "./admission-options.ts";
 import { checkFields } from "./fields.ts";
 import { seen, type Finding, type OptionPath } from "./findings.ts";
 import {
@@ -33,6 +34,8 @@ export interface ListenerSettings {
   readonly mountPoint: string;
   readonly allowAnonymous: boolean;
   readonly connections: number | undefined;
+  /** Absent = the broker's, counted together with other listeners. */
+  readonly admission: AdmissionLimits | undefined;
   /** Milliseconds from accepting a connection to a whole CONNECT: TLS and all else before CONNECT included. */
   readonly connectTimeoutMs: number;
   /** Bytes that a client may send for its CONNECT. */
@@ -52,6 +55,7 @@ export interface ListenerContext {
   readonly several: boolean;
   readonly allowAnonymous: boolean;
   readonly limits: Limits;
+  readonly admission: AdmissionLimits;
 }
 
 /** @param findings gets everything that is wrong; the result is of use only when nothing was added. */
@@ -80,6 +84,7 @@ export function resolveListener(
     mountPoint: options.mountPoint ?? "",
     allowAnonymous,
     connections: options.connections,
+    admission: hasAdmission(options) ? resolveAdmission(options, context.admission) : undefined,
     connectTimeoutMs: context.limits.connectTimeoutMs,
     maximumConnectSize: context.limits.maximumConnectSize,
     pendingConnections: context.limits.pendingConnections,

@@ -1,5 +1,6 @@
 // Writes docs/reference/configuration.md from the table of options, so that the page cannot be wrong.
 
+import { ADMISSION_OPTIONS } from "./admission-options.ts";
 import {
   CERTIFICATE_OPTIONS,
   JWT_OPTIONS,
@@ -100,6 +101,11 @@ export function configurationPage(): string {
     ),
     PERMISSIONS,
     section("Permissions: webhook", "", WEBHOOK_PERMISSION_OPTIONS),
+    section(
+      "Admission",
+      "What is looked at before a byte of a client was read. In a program, these stand beside `limits`, not in it.",
+      ADMISSION_OPTIONS,
+    ),
     section("Limits", "Whatever a client can make grow has its bound here.", LIMIT_OPTIONS),
   ].join("\n");
 }

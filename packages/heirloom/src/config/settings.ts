@@ -3,6 +3,13 @@
 import { DEFAULT_LIMITS, type Limits } from "@heirloom/core";
 import { DEFAULT_LOGIN_LIMITS, type Authentication, type LoginLimits } from "../identity/options.ts";
 import { isLoopback } from "../loopback.ts";
+import {
+  ADMISSION_OPTIONS,
+  admissionOptionsOf,
+  resolveAdmission,
+  type AdmissionLimits,
+  type AdmissionOptions,
+} from "./admission-options.ts";
 import { checkAuthentication } from "./authentication.ts";
 import { LOGIN_LIMIT_OPTIONS } from "./authentication-tables.ts";
 import { checkFields } from "./fields.ts";
@@ -14,7 +21,7 @@ import type { PermissionOptions } from "../permissions/options.ts";
 import { readPermissions, type PermissionSettings, type ReadPermissions } from "../permissions/settings.ts";
 
 /** All options, as a program or a file gives them. What is absent has its default. */
-export interface ServerOptions extends GeneralOptions {
+export interface ServerOptions extends GeneralOptions, AdmissionOptions {
   readonly listeners?: readonly ListenerOptions[];
   readonly limits?: Partial<Limits>;
   /** Who may use which topics: the first source that says something decides. Default: everybody all topics. */
@@ -32,6 +39,7 @@ export interface Settings {
   readonly data: string;
   readonly allowAnonymous: boolean;
   readonly limits: Limits;
+  readonly admission: AdmissionLimits;
   /** Absent = everything is allowed. */
   readonly permissions: readonly PermissionSettings[] | undefined;
   /** Empty = nobody asks who clients are, but perhaps a hook. */
@@ -48,6 +56,8 @@ export interface Settings {
 export function resolveSettings(options: ServerOptions, identifies: boolean, findings: Finding[]): Settings {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   checkFields(options.limits ?? {}, LIMIT_OPTIONS, ["limits"], findings);
+  checkFields(admissionOptionsOf(options), ADMISSION_OPTIONS, [], findings);
+  const admission = resolveAdmission(options);
   const { authentication = [] } = options;
   const isKnown = identifies || authentication.length > 0;
   checkAuthentication(authentication, findings);
@@ -56,12 +66,17 @@ export function resolveSettings(options: ServerOptions, identifies: boolean, fin
   const allowAnonymous = options.allowAnonymous ?? authentication.length === 0;
   const settings: Settings = {
     listeners: (options.listeners ?? [{}]).map((listener, index, all) =>
-      resolveListener(listener, { index, several: all.length > 1, allowAnonymous, limits }, findings),
+      resolveListener(
+        listener,
+        { index, several: all.length > 1, allowAnonymous, limits, admission },
+        findings,
+      ),
     ),
     store: options.store ?? "leveldb",
     data: options.data ?? DEFAULT_DATA_DIRECTORY,
     allowAnonymous,
     limits,
+    admission,
     permissions:
       options.permissions === undefined ? undefined : readPermissions(options.permissions, findings),
     authentication,

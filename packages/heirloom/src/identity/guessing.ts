@@ -66,6 +66,13 @@ export class Guessing {
     return this.#refusalOf(this.#sources, source) ?? this.#refusalOf(this.#pairs, pairOf(source, username));
   }
 
+  /** Whether all of an address is banned. */
+  isBanned(remoteAddress: string): boolean {
+    if (this.#sources.size === 0) return false;
+    const failures = this.#sources.get(sourceOf(remoteAddress));
+    return failures?.isBanned === true && this.#now() < failures.refusedUntilMs;
+  }
+
   /** A wrong password, or a user that there is not. */
   failed(remoteAddress: string, username: string): void {
     this.#counters.authenticationFailures++;

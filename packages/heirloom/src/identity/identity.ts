@@ -68,6 +68,11 @@ export class Identity implements Reloadable {
     return { ...hooks, connect, authMethods: this.#methods };
   }
 
+  /** Whether so many wrong passwords came from an address that nothing of it is looked at for now. */
+  isBanned(remoteAddress: string): boolean {
+    return this.#guessing.isBanned(remoteAddress);
+  }
+
   /** Makes the authenticators and reads their files. @throws ConfigError */
   async open(): Promise<void> {
     for (const [index, options] of this.#parts.authentication.entries()) {

@@ -101,6 +101,8 @@ class Arrivals {
   readonly #inside: Inside;
   readonly #gate: TlsGate | undefined;
   readonly #trustedSources: Networks | undefined;
+  /** Behind these, the client's address comes with the upgrade. */
+  readonly #trustedProxies: Networks;
   readonly #arrivals = new Set<Arrival>();
 
   constructor(settings: ListenerSettings, host: ListenerHost, inside: Inside, gate: TlsGate | undefined) {
@@ -108,13 +110,25 @@ class Arrivals {
     this.#host = host;
     this.#inside = inside;
     this.#gate = gate;
-    const { proxyProtocol } = settings;
+    const { proxyProtocol, trustedProxies } = settings;
+    this.#trustedProxies = new Networks(trustedProxies);
     if (proxyProtocol !== undefined) this.#trustedSources = new Networks(proxyProtocol.trustedSources);
   }
 
   accepted(socket: Socket): void {
     const { socket: unixSocket, connectTimeoutMs } = this.#settings;
     const remoteAddress = unixSocket === undefined ? remoteAddressOf(socket) : `unix:${unixSocket.path}`;
+    // A proxy's own address says nothing about its clients, and a Unix socket has no address: its mode says who may connect.
+    const isClient =
+      unixSocket === undefined &&
+      this.#trustedSources === undefined &&
+      !this.#trustedProxies.has(remoteAddress);
+    const refusal = isClient ? this.#host.admit(remoteAddress, socket) : undefined;
+    if (refusal !== undefined) {
+      this.#host.refused(remoteAddress, refusal.reasonCode, refusal.reasonString ?? "refused");
+      socket.destroy();
+      return;
+    }
     const { direct } = this.#inside;
     if (direct !== undefined && this.#gate === undefined && this.#trustedSources === undefined) {
       direct(socket, remoteAddress);
@@ -128,7 +142,7 @@ class Arrivals {
     this.#arrivals.add(arrival);
     if (this.#trustedSources === undefined) this.#behindProxy(arrival);
     else if (this.#trustedSources.has(socket.remoteAddress ?? "")) {
-      readProxyHeader(arrival, () => this.#behindProxy(arrival));
+      readProxyHeader(arrival, () => this.#afterHeader(arrival));
     } else {
       arrival.fail(ReasonCode.NOT_AUTHORIZED, "not one of the proxies in `trustedSources`");
     }
@@ -143,6 +157,14 @@ class Arrivals {
       this.#host.dropped();
       return;
     }
+  }
+
+  #afterHeader(arrival: Arrival): void {
+    // A proxy that asks whether we are there comes in its own name.
+    const isClient = this.#trustedSources?.has(arrival.remoteAddress) === false;
+    const refusal = isClient ? this.#host.admit(arrival.remoteAddress, arrival.socket) : undefined;
+    if (refusal === undefined) this.#behindProxy(arrival);
+    else arrival.fail(refusal.reasonCode, refusal.reasonString ?? "refused");
   }
 
   #behindProxy(arrival: Arrival): void {

@@ -1,7 +1,7 @@
 // What all transports share: how a connection is handed to the broker, and the time a closing one is given.
 
 import type { Socket } from "node:net";
-import type { ClientCertificate, Connection, Transport } from "@heirloom/core";
+import type { ClientCertificate, Connection, Refusal, Transport } from "@heirloom/core";
 import type { Reloadable } from "../reload.ts";
 
 /** What a transport tells: bytes, that it has taken all, and that the peer or the network ended it. */
@@ -22,6 +22,12 @@ export interface NewTransport extends Transport {
 
 /** What a listener tells the broker. */
 export interface ListenerHost {
+  /**
+   * Whether a connection from there may come in. It is counted until its socket closes.
+   *
+   * @returns why not; the caller closes it at once and tells that with `refused`.
+   */
+  admit(remoteAddress: string, socket: Socket): Refusal | undefined;
   /** Makes a new connection known. */
   accept(transport: NewTransport): void;
   /** A connection ended before it was one of MQTT. The reason has no text of the peer's in it. */

@@ -101,15 +101,25 @@ class Upgrades {
       refuse(socket, refusal);
       return;
     }
+    if (!this.#admitForwarded(arrival, request)) return;
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       limitFirstMessage(request.socket, webSocket, this.#maximumConnectSize);
-      arrival.remoteAddress = forwardedAddress(
-        arrival.remoteAddress,
-        request.headers["x-forwarded-for"],
-        this.#trustedProxies,
-      );
       this.#host.accept(new WebSocketTransport(webSocket, arrival.enter()));
     });
+  }
+
+  /** Whether the client behind a proxy may come in. Who comes directly was asked about before. */
+  #admitForwarded(arrival: Arrival, request: IncomingMessage): boolean {
+    const { remoteAddress } = arrival;
+    arrival.remoteAddress = forwardedAddress(
+      remoteAddress,
+      request.headers["x-forwarded-for"],
+      this.#trustedProxies,
+    );
+    if (arrival.remoteAddress === remoteAddress) return true;
+    const refusal = this.#host.admit(arrival.remoteAddress, arrival.socket);
+    if (refusal !== undefined) arrival.fail(refusal.reasonCode, refusal.reasonString ?? "refused");
+    return refusal === undefined;
   }
 }
 
