@@ -91,12 +91,9 @@ export class Broker {
   readonly #reloader: Reloader = new Reloader();
   /** Absent when nobody is asked who clients are. */
   readonly #identity: Identity | undefined;
-<<<<<<< HEAD
   /** What is to be told when somebody can listen: `createBroker` gives its broker away when it has started. */
   #earlyWarnings: string[] | undefined = [];
-=======
   readonly #admission: Admission;
->>>>>>> ec71faa (Connections of one address and their rate have limits, looked at before a byte is read; banned addresses are closed at once)
   #hasFailed = false;
   #stopped: Promise<void> | undefined;
   /** Called when the last transport has closed, while `stop` waits for it. */
@@ -262,7 +259,6 @@ export class Broker {
     return identity;
   }
 
-<<<<<<< HEAD
   #warn(message: string): void {
     if (this.#earlyWarnings === undefined) emitEvent(this.#eventListeners, "warning", { message });
     else this.#earlyWarnings.push(message);
@@ -272,7 +268,8 @@ export class Broker {
     const warnings = this.#earlyWarnings ?? [];
     this.#earlyWarnings = undefined;
     for (const message of warnings) this.#warn(message);
-=======
+  }
+
   #makeAdmission(limits: AdmissionLimits): Admission {
     return new Admission({
       limits,
@@ -280,7 +277,6 @@ export class Broker {
       isBanned: (remoteAddress) => this.#identity?.isBanned(remoteAddress) === true,
       now: () => this.#parts.world.now(),
     });
->>>>>>> ec71faa (Connections of one address and their rate have limits, looked at before a byte is read; banned addresses are closed at once)
   }
 
   #revoked(changed: ReadonlySet<string>, gone: ReadonlySet<string>): void {
@@ -289,15 +285,10 @@ export class Broker {
   }
 
   async #listen(settings: ListenerSettings): Promise<OpenListener> {
-<<<<<<< HEAD
     const { name, allowAnonymous, mountPoint, limits } = settings;
     const listener = { name, allowAnonymous, mountPoint, ...limits };
-=======
-    const { name, allowAnonymous, limits } = settings;
-    const listener = { name, allowAnonymous, ...limits };
     const admission =
       settings.admission === undefined ? this.#admission : this.#makeAdmission(settings.admission);
->>>>>>> ec71faa (Connections of one address and their rate have limits, looked at before a byte is read; banned addresses are closed at once)
     const host: ListenerHost = {
       admit: (remoteAddress, socket) => {
         const answer = admission.admit(remoteAddress);
