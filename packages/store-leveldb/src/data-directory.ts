@@ -1,7 +1,7 @@
 // The data directory: which files are in it, and the `format` file that says which version of the store wrote them.
 
 import { mkdir, open, readdir, readFile, rename, stat, statfs } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 
 import { StoreError } from "@heirloom/core";
 
@@ -49,7 +49,7 @@ export class DataDirectory {
    */
   async prepare(): Promise<number> {
     try {
-      await mkdir(this.path, { recursive: true, mode: 0o700 });
+      await this.#create();
       const text = await readFile(this.#formatFile, "latin1");
       const version = this.#versionOf(text);
       await this.#findDatabase();
@@ -78,6 +78,12 @@ export class DataDirectory {
     await syncDirectory(this.path);
   }
 
+  /** Creates the directory of the journal, durably: the process before may have been killed when it had created it. */
+  async makeJournal(): Promise<void> {
+    await mkdir(this.journal, { recursive: true, mode: 0o700 });
+    await syncDirectory(this.path);
+  }
+
   /** Bytes that an ordinary user may still write to the file system of the directory. */
   async freeBytes(): Promise<number> {
     const { bavail, bsize } = await statfs(this.path);
@@ -99,6 +105,16 @@ export class DataDirectory {
       if (codeOf(error) === "ENOENT") return [];
       throw error;
     }
+  }
+
+  /** Creates the directory and those above it that are missing, and makes their names durable. */
+  async #create(): Promise<void> {
+    const first = await mkdir(this.path, { recursive: true, mode: 0o700 });
+    if (first === undefined) return;
+    const top = dirname(resolve(first));
+    let above = dirname(resolve(this.path));
+    for (; above.length > top.length; above = dirname(above)) await syncDirectory(above);
+    await syncDirectory(above);
   }
 
   async #findDatabase(): Promise<void> {

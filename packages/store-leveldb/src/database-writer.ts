@@ -23,6 +23,9 @@ const WORTH_TRIMMING_INDEXES = 256;
 /** With more records in the overlay, segments are applied however small the journal is: each takes about 150 bytes of the heap. */
 const MOST_RECORDS = 131_072;
 
+/** Segments of a journal, which each start makes one more of: their files are open and in memory. A full one has about ten. */
+const MOST_SEGMENTS = 32;
+
 /** Indexes of one step of a trim. */
 const TRIM_STEP_INDEXES = 4096;
 
@@ -95,10 +98,9 @@ export class DatabaseWriter {
   async makeRoom(): Promise<void> {
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure;
-      if (this.#parts.journal.liveBytes < this.#parts.journalBytes) return;
+      if (this.#hasRoom) return;
       await (this.#working ?? this.#work());
-      if (this.#full !== undefined && this.#parts.journal.liveBytes >= this.#parts.journalBytes)
-        throw this.#full;
+      if (this.#full !== undefined && !this.#hasRoom) throw this.#full;
     }
   }
 
@@ -130,6 +132,11 @@ export class DatabaseWriter {
     }
   }
 
+  get #hasRoom(): boolean {
+    const { liveBytes, segmentCount } = this.#parts.journal;
+    return liveBytes < this.#parts.journalBytes && segmentCount < MOST_SEGMENTS;
+  }
+
   get #hasWork(): boolean {
     if (this.#failure !== undefined) return false;
     return this.#trims.indexCount >= WORTH_TRIMMING_INDEXES || this.#isOver(this.#enoughBytes);
@@ -138,7 +145,8 @@ export class DatabaseWriter {
   #isOver(bytes: number): boolean {
     const { journal, overlay } = this.#parts;
     if (journal.oldest === undefined) return false;
-    return journal.liveBytes > bytes || overlay.recordCount > MOST_RECORDS;
+    if (journal.liveBytes > bytes || overlay.recordCount > MOST_RECORDS) return true;
+    return journal.segmentCount >= MOST_SEGMENTS / 2;
   }
 
   /** Never rejects: what goes wrong is noted for the next commit. */

@@ -4,7 +4,7 @@
 //   "hljournl" (8) | format u8 = 1 | segment u48 | salt (8) | crc32 of these (u32) | zeros to 64
 
 import { randomBytes } from "node:crypto";
-import { close, constants, fdatasync, open, write } from "node:fs";
+import { close, constants, fdatasync, ftruncate, open, write } from "node:fs";
 import { promisify } from "node:util";
 import { crc32 } from "node:zlib";
 
@@ -63,6 +63,8 @@ const DSYNC = process.platform === "linux" ? constants.O_DSYNC : 0;
 
 const openFile = promisify(open);
 const closeFile = promisify(close);
+const syncFile = promisify(fdatasync);
+const truncateFile = promisify(ftruncate);
 
 export class JournalFile {
   readonly path: string;
@@ -89,6 +91,17 @@ export class JournalFile {
   async write(bytes: Buffer, at: number): Promise<void> {
     if (at + bytes.length > this.#size) await this.#grow(at + bytes.length);
     await this.#write(bytes, at);
+  }
+
+  /** Everything that stands in the file is on disk when the promise resolves, whoever wrote it. */
+  sync(): Promise<void> {
+    return syncFile(this.#file);
+  }
+
+  /** Gives up everything behind the header. It need not be gone after a power cut. */
+  async shrink(): Promise<void> {
+    await truncateFile(this.#file, HEADER_BYTES);
+    this.#size = HEADER_BYTES;
   }
 
   close(): Promise<void> {

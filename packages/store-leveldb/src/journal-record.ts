@@ -182,8 +182,12 @@ export function readRecord(
   const end = bodyEnd + END_BYTES;
   if (end > bytes.length || salt.compare(bytes, bodyEnd + 4, end) !== 0) return "torn";
   if (crc32(bytes.subarray(at, bodyEnd)) !== bytes.readUInt32BE(bodyEnd)) return "damaged";
-  const sequence = bytes.readUIntBE(at + SEQUENCE_AT, 6);
-  return { sequence, bodyStart: at + BODY_AT, bodyEnd, end: align(end) };
+  return { sequence: sequenceAt(bytes, at), bodyStart: at + BODY_AT, bodyEnd, end: align(end) };
+}
+
+/** The sequence number of a record whose header is intact. */
+export function sequenceAt(bytes: Buffer, at: number): number {
+  return bytes.readUIntBE(at + SEQUENCE_AT, 6);
 }
 
 /** The first offset from `from` on at which a record begins. */

@@ -2,13 +2,15 @@
 
 import { HEADER_BYTES } from "./journal-file.ts";
 import type { JournalHeader } from "./journal-file.ts";
-import { findRecord, readRecord, RECORD_ALIGNMENT } from "./journal-record.ts";
+import { findRecord, readRecord, RECORD_ALIGNMENT, sequenceAt } from "./journal-record.ts";
 import type { FoundRecord } from "./journal-record.ts";
 
 /** Bytes that were a record once. */
 export interface JournalFault {
   readonly start: number;
   readonly end: number;
+  /** The greatest sequence number that a record there may have had. */
+  readonly lastSequence: number;
   readonly reason: string;
 }
 
@@ -37,8 +39,13 @@ export function readSegment(bytes: Buffer, header: JournalHeader): SegmentReadin
     }
     const next = findRecord(bytes, at + RECORD_ALIGNMENT, header.salt);
     const end = next ?? bytes.length;
-    if (next !== undefined) faults.push({ start: at, end, reason: "no intact record, expected one" });
-    else if (record === "damaged") faults.push({ start: at, end, reason: "a record with a wrong checksum" });
+    if (next !== undefined) {
+      const lastSequence = sequenceAt(bytes, next) - 1;
+      faults.push({ start: at, end, lastSequence, reason: "no intact record, expected one" });
+    } else if (record === "damaged") {
+      const lastSequence = sequenceAt(bytes, at);
+      faults.push({ start: at, end, lastSequence, reason: "a record with a wrong checksum" });
+    }
     if (next === undefined) return { ...header, bytes, records, faults, end: at };
     at = next;
   }

@@ -1,7 +1,7 @@
 // The journal: each commit is one record, appended to a file and on disk with one write. Its files are segments: the oldest
 // is applied to the database and then used again, so that what was replaced or trimmed meanwhile never gets there.
 
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 
 import { StoreBatch } from "@heirloom/core";
@@ -15,10 +15,13 @@ import { readSegment } from "./journal-recovery.ts";
 import type { SegmentReading } from "./journal-recovery.ts";
 import { Segment } from "./segment.ts";
 
-const FILE_NAME = /^(\d{7})\.journal$/;
+const FILE_NAME = /^(\d{7,})\.journal$/;
 
 /** Room behind a segment for the record that completes it. A larger record gets memory of its own. */
 const SPARE_BYTES = 262_144;
+
+/** A disk may write the sectors of one write in any order: from what is left nobody can tell which of the two it was. */
+const LAST_RECORD = "the last one: damaged, or never acknowledged because a power cut broke it off";
 
 /** A file without use, and the memory that goes with it. */
 interface Spare {
@@ -66,6 +69,11 @@ export class Journal {
     return this.#applied;
   }
 
+  /** Segments that are complete. */
+  get segmentCount(): number {
+    return this.#complete.length;
+  }
+
   /** The oldest complete segment. */
   get oldest(): Segment | undefined {
     return this.#complete[0];
@@ -78,15 +86,17 @@ export class Journal {
    * @returns whether there was any file in use.
    */
   async recover(applied: number | undefined, sinkOf: (segment: Segment) => RecordSink): Promise<boolean> {
-    await mkdir(this.#options.path, { recursive: true, mode: 0o700 });
     const readings: { readonly reading: SegmentReading; readonly file: JournalFile }[] = [];
     for (const name of await readdir(this.#options.path)) {
       const number = Number(FILE_NAME.exec(name)?.[1]);
       if (Number.isNaN(number)) continue;
       this.#fileNumber = Math.max(this.#fileNumber, number);
       const path = join(this.#options.path, name);
+      const { size } = await stat(path);
+      const file = await JournalFile.open(path, size);
+      // A process that was killed may have written a record and not synced it. From now on it counts, so it has to stay.
+      await file.sync();
       const bytes = await readFile(path);
-      const file = await JournalFile.open(path, bytes.length);
       const header = readHeader(bytes);
       if (typeof header === "object") {
         readings.push({ reading: readSegment(bytes, header), file });
@@ -96,9 +106,13 @@ export class Journal {
       if (header === "damaged") await this.#note(name, 0, bytes, "no header of a journal");
     }
     readings.sort((one, other) => one.reading.segment - other.reading.segment);
-    this.#sequence = applied ?? Math.max(0, (readings[0]?.reading.records[0]?.sequence ?? 1) - 1);
+    const firstSequences = readings.map(({ reading }) => reading.records[0]?.sequence ?? Infinity);
+    const first = Math.min(...firstSequences);
+    this.#sequence = applied ?? (first === Infinity ? 0 : first - 1);
     this.#applied = this.#sequence;
-    for (const { reading, file } of readings) await this.#take(reading, file, sinkOf);
+    for (const [at, { reading, file }] of readings.entries()) {
+      await this.#take(reading, file, Math.min(...firstSequences.slice(at + 1)), sinkOf);
+    }
     return readings.length > 0;
   }
 
@@ -139,7 +153,7 @@ export class Journal {
     this.#current = undefined;
   }
 
-  /** The database has the oldest segment: its file is free for another. One that a large commit has blown up is removed. */
+  /** The database has the oldest segment: its file is free for another. */
   async release(): Promise<void> {
     const segment = this.#complete.shift();
     if (segment === undefined) return;
@@ -147,7 +161,17 @@ export class Journal {
     this.#liveBytes -= end;
     this.#applied = lastSequence;
     if (end <= this.#imageBytes) this.#free.push({ file, image });
-    else await remove(file);
+    else await this.#shrink(file);
+  }
+
+  /**
+   * Gives back the space of a file that a large commit has blown up. Its header stays, so that there is always a file in use. The
+   * files that were released before it lose their records too: those would be the newest ones of their keys otherwise.
+   */
+  async #shrink(file: JournalFile): Promise<void> {
+    const spares = [...this.#free.splice(0), { file }];
+    for (const spare of spares) await spare.file.shrink();
+    this.#free.push(...spares);
   }
 
   /** Closes the files, and removes them if the database has everything. */
@@ -178,13 +202,23 @@ export class Journal {
     return { file };
   }
 
-  /** Takes up a segment of the process before. */
+  /**
+   * Takes up a segment of the process before.
+   *
+   * @param following sequence number with which the segments behind it go on
+   */
   async #take(
     reading: SegmentReading,
     file: JournalFile,
+    following: number,
     sinkOf: (segment: Segment) => RecordSink,
   ): Promise<void> {
-    const { segment: number, salt, records, faults, end, bytes } = reading;
+    const { segment: number, salt, records, end, bytes } = reading;
+    // What the database has is not missing. And at what the last process before us could not read, new records went on with
+    // the same sequence number: it was never acknowledged, or told by that process.
+    const faults = reading.faults.filter(
+      ({ lastSequence }) => lastSequence > this.#sequence && lastSequence < following,
+    );
     const name = basename(file.path);
     this.#segmentNumber = number;
     const newest = records.at(-1)?.sequence ?? 0;
@@ -192,8 +226,11 @@ export class Journal {
       this.#free.push({ file });
       return;
     }
-    for (const fault of faults)
-      await this.#note(name, fault.start, bytes.subarray(fault.start, fault.end), fault.reason);
+    for (const fault of faults) {
+      const isLast = fault.end === bytes.length && following === Infinity;
+      const reason = isLast ? `${fault.reason}, ${LAST_RECORD}` : fault.reason;
+      await this.#note(name, fault.start, bytes.subarray(fault.start, fault.end), reason);
+    }
     const lastSequence = Math.max(this.#sequence, newest);
     const segment = new Segment({ number, file, salt, image: bytes, end, lastSequence });
     const sink = sinkOf(segment);

@@ -160,10 +160,14 @@ export class LevelStore implements Store {
     if (isDamaged)
       await this.#damage.setAside("the state of the journal", found.fault, "state", found.key, found.value);
     const state = isDamaged ? undefined : found;
+    await this.#directory.makeJournal();
     const hasJournal = await journal.recover(state?.applied, (segment) => this.#sinkOf(parts, segment));
     if (state?.isOpen === true && !hasJournal)
       this.#damage.note("the journal", `no file in use in ${this.#directory.journal}, expected one`);
+    const { applied } = journal;
     await parts.writer.makeRoom();
+    // A journal that was full is applied in part: the database has more than was found in it a moment ago.
+    if (journal.applied !== applied) this.#foundLogs = undefined;
     await journal.begin();
     await writeState(database, { applied: journal.applied, isOpen: true });
   }

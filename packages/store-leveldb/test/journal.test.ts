@@ -1,10 +1,11 @@
 // What a crash leaves in the journal is there again; what was damaged in it is told, put aside and never served.
 
 import assert from "node:assert/strict";
-import { cp, mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
 import type { TestContext } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 
 import type { LevelStore } from "@heirloom/store-leveldb";
 
@@ -15,12 +16,12 @@ const STATE_KEY = Buffer.of(0x50);
 /** What a process leaves that is killed when nothing is under way: a copy of its directory while it runs. */
 async function crashAfter(
   t: TestContext,
-  build: (store: LevelStore) => Promise<void>,
+  build: (store: LevelStore, directory: string) => Promise<void>,
   journalBytes = 16_777_216,
 ): Promise<string> {
   const directory = await newDirectory(t);
   const store = await openStore(t, directory, { journalBytes });
-  await build(store);
+  await build(store, directory);
   const copy = await newDirectory(t);
   await cp(directory, copy, { recursive: true });
   await store.close();
@@ -64,6 +65,18 @@ async function change(
   assert.equal(salts.length, 8);
   apply(bytes, [salts[2] ?? 0, salts[4] ?? 0, salts[6] ?? 0, (salts[7] ?? 0) + 8]);
   await writeFile(path, bytes);
+}
+
+/** Waits until the files of the journal have fewer bytes together. */
+async function untilSmaller(directory: string, byteCount: number): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  for (;;) {
+    const files = await Promise.all((await journalOf(directory)).map((path) => stat(path)));
+    const seen = files.reduce((sum, { size }) => sum + size, 0);
+    if (seen < byteCount) return;
+    assert.ok(performance.now() < deadline, `${seen} bytes, expected fewer than ${byteCount}`);
+    await nextTurn();
+  }
 }
 
 function flip(bytes: Buffer, at: number): void {
@@ -127,7 +140,55 @@ describe("journal", () => {
     await change(directory, (bytes, [, , c]) => flip(bytes, c + 40));
     const store = await openStore(t, directory);
     assert.equal(await keysAndBlocks(store), "ab 01");
-    assert.equal(store.damage[0]?.reason, "a record with a wrong checksum");
+    const [damage] = store.damage;
+    assert.match(damage?.reason ?? "", /^a record with a wrong checksum, the last one: damaged, or never ack/);
+    await store.commit(batchOf((batch) => batch.put("session", "d", Buffer.from("4"))));
+    const again = await newDirectory(t);
+    await cp(directory, again, { recursive: true });
+    const next = await openStore(t, again);
+    assert.equal(await keysAndBlocks(next), "abd 01");
+    assert.deepEqual(next.damage, [], "it was told once");
+  });
+
+  it("tells the ends of its logs when a start applies a part of it", async (t) => {
+    const directory = await crashAfter(t, async (store) => {
+      for (let index = 0; index < 30; index++)
+        await store.commit(batchOf((batch) => batch.append(block(1 + (index % 2), index, index, 10_000))));
+    });
+    const store = await openStore(t, directory, { journalBytes: 65_536 });
+    const ends = (await store.loadLogs()).map(({ firstIndex, lastBlock }) => [firstIndex, lastBlock.lastIndex]);
+    assert.deepEqual(ends, [
+      [0, 28],
+      [1, 29],
+    ]);
+  });
+
+  it("is no missing one after a commit that was larger than all of it", async (t) => {
+    const directory = await crashAfter(
+      t,
+      async (store, directory) => {
+        await store.commit(batchOf((batch) => batch.put("retained", "large", Buffer.alloc(1_000_000, 7))));
+        await untilSmaller(directory, 131_072);
+      },
+      65_536,
+    );
+    const store = await openStore(t, directory);
+    assert.equal((await recordsOf(store, "retained"))[0]?.[1].length, 1_000_000);
+    assert.deepEqual(store.damage, []);
+  });
+
+  it("has no more files after many starts that broke off", async (t) => {
+    let directory = await crashAfter(t, commitThree);
+    for (let start = 0; start < 40; start++) {
+      const store = await openStore(t, directory);
+      const next = await newDirectory(t);
+      await cp(directory, next, { recursive: true });
+      await store.close();
+      directory = next;
+    }
+    const { length } = await journalOf(directory);
+    assert.ok(length <= 33, `${length} files`);
+    assert.equal(await keysAndBlocks(await openStore(t, directory)), "abc 012");
   });
 
   it("tells a file without a header", async (t) => {
