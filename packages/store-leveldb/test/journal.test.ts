@@ -141,7 +141,10 @@ describe("journal", () => {
     const store = await openStore(t, directory);
     assert.equal(await keysAndBlocks(store), "ab 01");
     const [damage] = store.damage;
-    assert.match(damage?.reason ?? "", /^a record with a wrong checksum, the last one: damaged, or never ack/);
+    assert.match(
+      damage?.reason ?? "",
+      /^a record with a wrong checksum, the last one: damaged, or never ack/,
+    );
     await store.commit(batchOf((batch) => batch.put("session", "d", Buffer.from("4"))));
     const again = await newDirectory(t);
     await cp(directory, again, { recursive: true });
@@ -156,7 +159,10 @@ describe("journal", () => {
         await store.commit(batchOf((batch) => batch.append(block(1 + (index % 2), index, index, 10_000))));
     });
     const store = await openStore(t, directory, { journalBytes: 65_536 });
-    const ends = (await store.loadLogs()).map(({ firstIndex, lastBlock }) => [firstIndex, lastBlock.lastIndex]);
+    const ends = (await store.loadLogs()).map(({ firstIndex, lastBlock }) => [
+      firstIndex,
+      lastBlock.lastIndex,
+    ]);
     assert.deepEqual(ends, [
       [0, 28],
       [1, 29],
