@@ -98,9 +98,9 @@ export class DatabaseWriter {
   async makeRoom(): Promise<void> {
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure;
-      if (this.#hasRoom) return;
+      if (this.#hasRoom()) return;
       await (this.#working ?? this.#work());
-      if (this.#full !== undefined && !this.#hasRoom) throw this.#full;
+      if (this.#full !== undefined && !this.#hasRoom()) throw this.#full;
     }
   }
 
@@ -132,7 +132,7 @@ export class DatabaseWriter {
     }
   }
 
-  get #hasRoom(): boolean {
+  #hasRoom(): boolean {
     const { liveBytes, segmentCount } = this.#parts.journal;
     return liveBytes < this.#parts.journalBytes && segmentCount < MOST_SEGMENTS;
   }
