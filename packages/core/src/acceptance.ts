@@ -3,6 +3,7 @@
 
 import { ReasonCode } from "@heirloom/codec";
 import type { Context } from "./context.ts";
+import { Deadline } from "./deadlines.ts";
 import type { FanOut } from "./fan-out.ts";
 import type { Log } from "./logs/log.ts";
 import { MemoryStep } from "./memory-ceiling.ts";
@@ -13,7 +14,8 @@ export class Acceptance {
   readonly #context: Context;
   readonly #fanOut: FanOut;
   readonly #retained: RetainedMessages;
-  #waiting: (() => void)[] = [];
+  /** Publishers that wait for room: each looks whether there is some now. */
+  readonly #waiting = new Set<() => void>();
   /** Whether the message accepted last has to be on disk before its publisher is told so. */
   isStored = false;
 
@@ -25,7 +27,7 @@ export class Acceptance {
 
   /** Publishers that wait for room, by the policy "hold". */
   get waitingCount(): number {
-    return this.#waiting.length;
+    return this.#waiting.size;
   }
 
   /**
@@ -70,10 +72,11 @@ export class Acceptance {
   }
 
   /**
-   * A promise to wait for before `accept`, or `undefined` when there is room: while the disk does not keep up, and by the
-   * policy "hold" while a queue is full.
+   * `undefined` when there is room. Otherwise a promise to wait for before `accept`: while the disk does not keep up, and
+   * by the policy "hold" while a queue is full. It says whether there is room at last. Some wait for themselves: a client's
+   * acknowledgements stand behind its PUBLISH that is held for its own queue. So nobody waits for ever.
    */
-  room(topicName: string): Promise<void> | undefined {
+  room(topicName: string): Promise<boolean> | undefined {
     const { counters, limits } = this.#context;
     if (counters.unsavedBytes <= limits.unsavedBytes && limits.queuePolicy !== "hold") return undefined;
     return this.#hasRoom(topicName) ? undefined : this.#waitForRoom(topicName);
@@ -87,16 +90,25 @@ export class Acceptance {
     return limits.queuePolicy !== "hold" || !this.#isAnyFull(logs);
   }
 
-  async #waitForRoom(topicName: string): Promise<void> {
-    do {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    } while (!this.#hasRoom(topicName));
+  #waitForRoom(topicName: string): Promise<boolean> {
+    const { deadlines, turn, limits } = this.#context;
+    return new Promise((resolve) => {
+      const end = (hasRoom: boolean): void => {
+        deadlines.clear(longest);
+        this.#waiting.delete(look);
+        resolve(hasRoom);
+      };
+      const look = (): void => {
+        if (this.#hasRoom(topicName)) end(true);
+      };
+      const longest = new Deadline(() => end(false));
+      this.#waiting.add(look);
+      deadlines.set(longest, turn.nowMs + limits.holdTimeoutMs);
+    });
   }
 
   /** Queues became shorter, or ended, or the disk kept up, or is full: publishers that wait look again. */
   roomChanged(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const resolve of waiting) resolve();
+    for (const look of this.#waiting) look();
   }
 }

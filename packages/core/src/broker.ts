@@ -470,7 +470,10 @@ export class Broker implements ConnectionHost {
     const { acceptance, context } = this.#parts;
     if (!this.#isOpen) throw new UsageError("publish() on a broker that does not run");
     const message = Message.of(fields).own();
-    await acceptance.room(message.topicName);
+    if ((await acceptance.room(message.topicName)) === false) {
+      context.counters.refused++;
+      return ReasonCode.QUOTA_EXCEEDED;
+    }
     const reasonCode = acceptance.accept(message, false, undefined);
     if (acceptance.isStored && reasonCode < ReasonCode.UNSPECIFIED_ERROR) await context.turn.whenDurable();
     return reasonCode;

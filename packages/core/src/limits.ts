@@ -43,6 +43,8 @@ export interface Limits {
   /** Bytes waiting for one lasting session, on disk. */
   readonly queueBytes: number;
   readonly queuePolicy: QueuePolicy;
+  /** Milliseconds that a publisher is held for want of room before its message is refused. */
+  readonly holdTimeoutMs: number;
   /** Bytes that one message may take in all logs together: its size times the filters of lasting sessions it matches. */
   readonly messageLogBytes: number;
   /** Messages and bytes waiting in memory for one clean session; beyond them it is disconnected with 0x97. */
@@ -156,6 +158,7 @@ export const DEFAULT_LIMITS: Limits = {
   queueMessages: 1_000_000,
   queueBytes: 1_073_741_824,
   queuePolicy: "discard-oldest",
+  holdTimeoutMs: 60_000,
   messageLogBytes: 67_108_864,
   cleanQueueMessages: 100_000,
   cleanQueueBytes: 67_108_864,

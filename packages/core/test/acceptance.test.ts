@@ -105,7 +105,7 @@ test("hold: the acknowledgement waits until there is room, in order, and others 
   const other = await clean(broker, "other");
   assert.deepEqual(await other.publish({ topicName: "else", qos: 1, packetId: 1 }), ["PUBACK 1 0x10"]);
   assert.equal(pub.transport.isPaused, true);
-  await broker.advance(60);
+  await broker.advance(59);
   assert.deepEqual(pub.words(), []);
   const { words } = await resume(broker, "sub");
   assert.deepEqual(
@@ -113,6 +113,46 @@ test("hold: the acknowledgement waits until there is room, in order, and others 
     ['"0"', '"1"', '"2"', '"held"'],
   );
   assert.deepEqual(pub.words(), ["PUBACK 8", "PUBACK 9 0x10"]);
+});
+
+test("hold: not for ever: after its time the message is refused, and a client of 3.1.1 disconnected", async () => {
+  const { broker, pub } = await brokerWithQueue({
+    queueMessages: 2,
+    queuePolicy: "hold",
+    holdTimeoutMs: 5_000,
+  });
+  await publishAll(pub, "t", 1, numbers(2));
+  const old = await clean(broker, "old", {}, 4);
+  assert.deepEqual(await pub.publish({ topicName: "t", qos: 1, packetId: 8 }), []);
+  assert.deepEqual(await old.publish({ topicName: "t", qos: 1, packetId: 9 }), []);
+  const published = broker.broker.publish({ topicName: "t", qos: 1 });
+  await broker.advance(5);
+  assert.deepEqual(pub.words(), ["PUBACK 8 0x97"]);
+  assert.deepEqual(old.words(), []);
+  assert.equal(old.isClosed, true);
+  assert.equal(await published, 0x97);
+  assert.equal(broker.counters.refused, 3);
+});
+
+test("hold: a client that is held for its own queue goes on", async () => {
+  const broker = await MemoryBroker.start({
+    limits: { queueMessages: 2, queuePolicy: "hold", holdTimeoutMs: 5_000, sendMaximum: 1 },
+  });
+  const client = await lasting(broker, "both");
+  await client.subscribe("t");
+  const words: string[] = [];
+  for (let packetId = 10; packetId < 16; packetId++) {
+    words.push(...(await client.publish({ topicName: "t", qos: 1, packetId })));
+  }
+  // Its acknowledgement stands behind the message that is held.
+  words.push(...(await client.puback(1)));
+  assert.equal(client.transport.isPaused, true);
+  for (let seconds = 0; seconds < 20; seconds += 5) {
+    await broker.advance(5);
+    words.push(...client.words());
+  }
+  assert.equal(client.transport.isPaused, false);
+  assert.match(words.join(), /PUBACK 1\d 0x97.*PUBLISH 2 t/);
 });
 
 test("hold: the end of the full session lets its publishers go on", async () => {

@@ -385,7 +385,7 @@ function acceptIfKnown(
     reasonCode: ReasonCode.SERVER_UNAVAILABLE,
     reason: "the permissions cannot be asked",
   };
-  const fault = isKnown ? roomFault(parts, connect, client) : unknown;
+  const fault = isKnown ? (roomFault(parts, connect, client) ?? flappingFault(parts, client)) : unknown;
   if (fault === undefined) accept(parts, connection, connect, client, properties);
   else connection.refuse(fault.reasonCode, fault.reason);
 }
@@ -432,12 +432,16 @@ function sessionFault(parts: Parts, { clientId, account }: ClientInfo): Fault | 
     const reason = `${limits.connectionsPerAccount} connections of this account are open`;
     return { reasonCode: ReasonCode.QUOTA_EXCEEDED, reason };
   }
-  if (replaced !== undefined && sessions.isFlapping(clientId)) {
-    context.counters.flapping++;
-    const reason = `more than ${limits.takeoversPerMinute} takeovers of this client identifier in a minute`;
-    return { reasonCode: ReasonCode.CONNECTION_RATE_EXCEEDED, reason };
-  }
   return undefined;
+}
+
+/** Whether clients drive each other out. Asking counts, so this is the last question. */
+function flappingFault(parts: Parts, { clientId }: ClientInfo): Fault | undefined {
+  const { limits, counters } = parts.context;
+  if (parts.connectionOf(clientId) === undefined || !parts.sessions.isFlapping(clientId)) return undefined;
+  counters.flapping++;
+  const reason = `more than ${limits.takeoversPerMinute} takeovers of this client identifier in a minute`;
+  return { reasonCode: ReasonCode.CONNECTION_RATE_EXCEEDED, reason };
 }
 
 function accept(

@@ -202,9 +202,18 @@ function acceptWithRoom(
     return;
   }
   message.own();
-  return room.then(() => {
-    if (connection.state === "connected") accept(parts, connection, session, publish, message);
+  return room.then((hasRoom) => {
+    if (connection.state !== "connected") return;
+    if (hasRoom) accept(parts, connection, session, publish, message);
+    else refuseForRoom(parts, connection, session, publish);
   });
+}
+
+const NO_ROOM = "there is no room for the message";
+
+function refuseForRoom(parts: Parts, connection: Connection, session: Session, publish: Publish): void {
+  parts.context.counters.refused++;
+  refuse(connection, session, publish, ReasonCode.QUOTA_EXCEEDED, NO_ROOM);
 }
 
 function accept(
@@ -217,7 +226,7 @@ function accept(
   const withReceipt = publish.qos === 2 && session.isLasting;
   const reasonCode = parts.acceptance.accept(message, withReceipt, session.account);
   if (reasonCode >= ReasonCode.UNSPECIFIED_ERROR) {
-    refuse(connection, session, publish, reasonCode, "there is no room for the message");
+    refuse(connection, session, publish, reasonCode, NO_ROOM);
     return;
   }
   if (publish.qos === 0) return;

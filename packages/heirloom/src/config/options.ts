@@ -254,6 +254,13 @@ export const LIMIT_OPTIONS: OptionTable<Limits> = {
     "What happens when the queue of a lasting session is full: its oldest message is discarded and counted, the " +
       "publisher is refused with 0x97, or the publisher's acknowledgement waits.",
   ),
+  holdTimeoutMs: limit(
+    "holdTimeoutMs",
+    milliseconds({ minimum: 1, maximum: 86_400_000 }),
+    "How long a publisher is held by the policy `hold`, or by a slow disk, before its message is refused with 0x97 (3.x: the " +
+      "connection is closed).",
+    "holdTimeout",
+  ),
   messageLogBytes: limit(
     "messageLogBytes",
     size({ minimum: 1_024, maximum: MAXIMUM.bytes }),
