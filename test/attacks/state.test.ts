@@ -33,7 +33,12 @@ for (const version of VERSIONS) {
     const broker = await MemoryBroker.start();
     const watcher = await connected(broker, "watcher");
     await watcher.subscribe("will");
-    const base = { ...broker.counters };
+    const {
+      sessions: baseSessions,
+      subscriptions: baseSubscriptions,
+      connectionsOpen: baseConnections,
+      deadlines: baseDeadlines,
+    } = broker.counters;
     for (const [second, other] of [
       ["c", version],
       ["other", version],
@@ -51,11 +56,11 @@ for (const version of VERSIONS) {
         { sessions, subscriptions, connectionsOpen, willBytes, inputBytes, deadlines },
         {
           ...{
-            sessions: base.sessions,
-            subscriptions: base.subscriptions,
-            connectionsOpen: base.connectionsOpen,
+            sessions: baseSessions,
+            subscriptions: baseSubscriptions,
+            connectionsOpen: baseConnections,
           },
-          ...{ willBytes: 0, inputBytes: 0, deadlines: base.deadlines },
+          ...{ willBytes: 0, inputBytes: 0, deadlines: baseDeadlines },
         },
       );
     }

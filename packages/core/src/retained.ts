@@ -183,7 +183,7 @@ class RetainedReplay implements Replay {
     this.#identifiers = subscriptionIdentifier === 0 ? [] : [subscriptionIdentifier];
   }
 
-  step(session: Session): "done" | "more" | "later" | "wait" {
+  step(session: Session): "done" | "later" | "wait" {
     for (let count = 0; count < STEP_MESSAGES; count++) {
       if (session.outlet === undefined || session.outlet.isFull) return "wait";
       const message = this.#next(session);
@@ -197,7 +197,7 @@ class RetainedReplay implements Replay {
         return "wait";
       }
     }
-    return "more";
+    return "later";
   }
 
   close(): void {

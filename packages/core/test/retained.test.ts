@@ -186,3 +186,34 @@ test("a repeated SUBSCRIBE sends them again and interrupts nothing - 3.1.1 [MQTT
     ["1", "2"],
   );
 });
+
+test("a wildcard over many retained messages takes its turns with others, for many subscribers too - attack RET-04", async () => {
+  const broker = await MemoryBroker.start();
+  const pub = await clean(broker, "pub");
+  for (let index = 0; index < 2_000; index++) {
+    pub.sendPublish({ topicName: `t/${index}`, retain: true, payload: "x" });
+  }
+  await broker.settle();
+  const subscribers = [];
+  for (let index = 0; index < 80; index++) {
+    const subscriber = await clean(broker, `s${index}`);
+    subscriber.sendSubscribe([{ topicFilter: "#", qos: 0 }]);
+    subscribers.push(subscriber);
+  }
+  let most = 0;
+  let sent = broker.counters.publishSent;
+  for (let turn = 0; turn < 40; turn++) {
+    broker.broker.endTurn();
+    most = Math.max(most, broker.counters.publishSent - sent);
+    sent = broker.counters.publishSent;
+  }
+  assert.ok(most > 0 && most <= 64 * 256, `${most} messages in one turn`);
+  // Who subscribes again and again begins anew, and keeps nobody else from what they asked for.
+  const greedy = subscribers.slice(0, 70);
+  for (let round = 0; round < 20; round++) {
+    for (const subscriber of greedy) subscriber.sendSubscribe([{ topicFilter: "#", qos: 0 }]);
+    broker.broker.endTurn();
+  }
+  await broker.settle();
+  for (const subscriber of subscribers.slice(70)) assert.equal(subscriber.take().length, 2_001);
+});

@@ -8,8 +8,14 @@ export interface Pumpable {
   pump(): void;
 }
 
+/** Steps of retained messages, of at most 256 each, that one turn gives to all sessions together. */
+const REPLAY_STEPS = 64;
+
 export class PumpQueue {
   #queue: Pumpable[] = [];
+  /** Those that have to wait for the next turn, in which they are asked first. */
+  #postponed: Pumpable[] = [];
+  #replaySteps = 0;
   readonly #requestTurn: () => void;
 
   constructor(requestTurn: () => void) {
@@ -22,11 +28,29 @@ export class PumpQueue {
     if (this.#queue.push(pumpable) === 1) this.#requestTurn();
   }
 
+  /**
+   * Whether a session may go a step further with retained messages in this turn. Else it is among the first in the next:
+   * `#` over a million topics, for a thousand clients, must not stop the others.
+   */
+  mayReplay(pumpable: Pumpable): boolean {
+    if (this.#replaySteps < REPLAY_STEPS) {
+      this.#replaySteps++;
+      return true;
+    }
+    if (!pumpable.isPumpWanted) {
+      pumpable.isPumpWanted = true;
+      if (this.#postponed.push(pumpable) === 1) this.#requestTurn();
+    }
+    return false;
+  }
+
   /** Asks all that were added up to now; those that are added meanwhile wait for the next turn. */
   run(): void {
-    const queue = this.#queue;
+    this.#replaySteps = 0;
+    const queue = this.#postponed.length === 0 ? this.#queue : [...this.#postponed, ...this.#queue];
     if (queue.length === 0) return;
     this.#queue = [];
+    this.#postponed = [];
     for (const pumpable of queue) {
       pumpable.isPumpWanted = false;
       pumpable.pump();

@@ -21,10 +21,10 @@ import type { Matched, Shared, Subscriber } from "./subscriber.ts";
 export interface Replay {
   readonly topicFilter: string;
   /**
-   * Sends or queues some messages: all (`"done"`), there may be more (`"more"`), there may be more and others should have
-   * their turn before (`"later"`), or the session has no room (`"wait"`).
+   * Sends or queues some messages: all (`"done"`), there may be more and others should have their turn before (`"later"`),
+   * or the session has no room (`"wait"`).
    */
-  step(session: Session): "done" | "more" | "later" | "wait";
+  step(session: Session): "done" | "later" | "wait";
   /** It is not needed any more. */
   close(): void;
 }
@@ -208,11 +208,11 @@ export abstract class Session implements Pumpable, Subscriber {
   /** Lets a replay go on. Returns false when there is none, or it has to wait. */
   protected replayNext(): boolean {
     const replay = this.replays[0];
-    if (replay === undefined) return false;
+    if (replay === undefined || !this.context.pumps.mayReplay(this)) return false;
     const outcome = replay.step(this);
     if (outcome === "done") this.#endReplay();
     else if (outcome === "later") this.context.pumps.add(this);
-    return outcome === "done" || outcome === "more";
+    return outcome === "done";
   }
 
   #endReplay(): void {
