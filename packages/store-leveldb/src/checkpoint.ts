@@ -49,6 +49,8 @@ function stateValue({ applied, isOpen }: JournalState): Buffer {
 export interface CheckpointParts {
   readonly overlay: Overlay;
   readonly stored: StoredLogs;
+  /** Deletes what waits to be deleted of a log; `undefined` when there is nothing. */
+  readonly trim: (logId: number) => Promise<void> | undefined;
 }
 
 type Step = ReturnType<Database["batch"]>;
@@ -76,6 +78,10 @@ export class Checkpoint {
     for (const tail of segment.tails) {
       // While a step is written the tail may lose blocks at its start.
       for (const block of blocksUpTo(tail, segment)) {
+        if (block.lastIndex < tail.trimmedTo) continue;
+        // Otherwise a crash could leave blocks before it that were trimmed, and a gap between that looks like damage.
+        const trimming = this.#parts.trim(tail.logId);
+        if (trimming !== undefined) await trimming;
         if (block.lastIndex >= tail.trimmedTo && this.#block(tail.logId, block)) await this.#endStep();
       }
     }

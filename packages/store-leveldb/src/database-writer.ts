@@ -170,18 +170,26 @@ export class DatabaseWriter {
     for (;;) {
       if (this.#failure !== undefined) return;
       if (this.#isSuspect) await this.#reopen();
-      const segment = this.#isOver(enoughBytes) ? journal.oldest : undefined;
-      if (segment !== undefined) await this.#apply(segment);
+      // Trims first: once the segment that says so is applied, nobody knows any more what was to be deleted.
       const step = this.#trims.take(TRIM_STEP_INDEXES);
+      const segment = this.#isOver(enoughBytes) ? journal.oldest : undefined;
       if (step !== undefined) await this.#trim(step);
-      if (segment === undefined && step === undefined) return;
+      else if (segment !== undefined) await this.#apply(segment);
+      else return;
     }
   }
 
+  /** Deletes what waits to be deleted of a log; `undefined` when there is nothing. */
+  #trimLog(logId: number): Promise<void> | undefined {
+    const step = this.#trims.take(Infinity, logId);
+    return step === undefined ? undefined : this.#trim(step);
+  }
+
   async #apply(segment: Segment): Promise<void> {
-    const { database, journal } = this.#parts;
+    const { database, journal, overlay, stored } = this.#parts;
+    const trim = (logId: number): Promise<void> | undefined => this.#trimLog(logId);
     try {
-      await new Checkpoint(database, this.#parts).apply(segment);
+      await new Checkpoint(database, { overlay, stored, trim }).apply(segment);
     } catch (error) {
       this.#isSuspect = isOutOfSpace(error);
       throw error;

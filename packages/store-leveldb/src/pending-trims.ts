@@ -32,16 +32,21 @@ export class PendingTrims {
     this.#indexCount += range.endIndex - range.firstIndex;
   }
 
-  /** Takes up to `maximumIndexes` from the start of the log that has waited longest. */
-  take(maximumIndexes: number): TrimStep | undefined {
-    for (const [logId, range] of this.#ranges) {
-      const { firstIndex } = range;
-      const endIndex = Math.min(range.endIndex, firstIndex + maximumIndexes);
-      this.#indexCount -= endIndex - firstIndex;
-      if (endIndex === range.endIndex) this.#ranges.delete(logId);
-      else range.firstIndex = endIndex;
-      return { logId, firstIndex, endIndex };
-    }
+  /** Takes up to `maximumIndexes` from the start of a log; of the one that has waited longest, if none is named. */
+  take(maximumIndexes: number, logId: number | undefined = this.#longestWaiting()): TrimStep | undefined {
+    if (logId === undefined) return undefined;
+    const range = this.#ranges.get(logId);
+    if (range === undefined) return undefined;
+    const { firstIndex } = range;
+    const endIndex = Math.min(range.endIndex, firstIndex + maximumIndexes);
+    this.#indexCount -= endIndex - firstIndex;
+    if (endIndex === range.endIndex) this.#ranges.delete(logId);
+    else range.firstIndex = endIndex;
+    return { logId, firstIndex, endIndex };
+  }
+
+  #longestWaiting(): number | undefined {
+    for (const logId of this.#ranges.keys()) return logId;
     return undefined;
   }
 }
