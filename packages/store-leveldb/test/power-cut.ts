@@ -9,6 +9,7 @@ import {
   fstatSync,
   mkdirSync,
   readdirSync,
+  rmSync,
   statSync,
   truncateSync,
 } from "node:fs";
@@ -75,13 +76,13 @@ export class PowerCut {
    */
   cut(target: string, write: SeenWrite, keeps: (sector: number) => boolean, part: number): void {
     const source = this.#directory;
-    mkdirSync(join(target, "leveldb"), { recursive: true });
+    mkdirSync(target);
+    copyDatabase(join(source, "leveldb"), join(target, "leveldb"));
     cpSync(join(source, "journal"), join(target, "journal"), { recursive: true });
     copyFileSync(join(source, "format"), join(target, "format"));
-    for (const name of readdirSync(join(source, "leveldb"))) {
-      const copy = join(target, "leveldb", name);
-      copyFileSync(join(source, "leveldb", name), copy);
+    for (const name of readdirSync(join(target, "leveldb"))) {
       if (!name.endsWith(".log")) continue;
+      const copy = join(target, "leveldb", name);
       const { size } = statSync(copy);
       const synced = Math.min(size, this.#synced.get(name) ?? 0);
       truncateSync(copy, synced + Math.floor((size - synced) * part));
@@ -106,6 +107,32 @@ export class PowerCut {
 /** How many sectors a write touches. */
 export function sectorsOf({ at, bytes }: SeenWrite): number {
   return Math.ceil((at + bytes.length) / SECTOR_BYTES) - Math.floor(at / SECTOR_BYTES);
+}
+
+/** Copies a database whose threads go on, as it stood at one moment: again, when its files were others afterwards. */
+function copyDatabase(source: string, target: string): void {
+  for (;;) {
+    const before = tablesOf(source);
+    mkdirSync(target);
+    try {
+      for (const name of readdirSync(source)) copyFileSync(join(source, name), join(target, name));
+      if (tablesOf(source) === before) return;
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+    }
+    rmSync(target, { recursive: true });
+  }
+}
+
+/** Names and sizes of the files of a database, but for those that only ever grow without the others. */
+function tablesOf(directory: string): string {
+  const names = readdirSync(directory).filter((name) => !/log$/i.test(name));
+  return names.map((name) => `${name} ${sizeOf(join(directory, name))}`).join("\n");
+}
+
+/** Bytes of a file; -1 when it was removed meanwhile. */
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? -1;
 }
 
 function writeSectors(path: string, { at, bytes }: SeenWrite, keeps: (sector: number) => boolean): void {
