@@ -24,7 +24,10 @@ const GROUP_SIZE = 7;
 export interface DiskListener {
   /** The core breaks the contract of the port. */
   broken(text: string): void;
-  /** Messages with these numbers stood in a block that was damaged; other logs may have them too. */
+  /**
+   * Messages with these numbers stood in a block that was damaged; other logs may have them too. 0 stands for one with
+   * an empty payload, which carries no number.
+   */
   damaged(ids: readonly number[]): void;
 }
 
@@ -104,7 +107,9 @@ export class Disk {
     this.trace.say("disk", `damaged: log ${block.logId} [${block.firstIndex}..${block.lastIndex}]`);
     // Payloads say which message they are: "m12 ".
     const text = new TextDecoder("latin1").decode(block.bytes);
-    this.#listener.damaged([...text.matchAll(/m(\d+) /g)].map(([, id]) => Number(id)));
+    const ids = [...text.matchAll(/m(\d+) /g)].map(([, id]) => Number(id));
+    if (ids.length <= block.lastIndex - block.firstIndex) ids.push(0);
+    this.#listener.damaged(ids);
   }
 
   /** The block as the store gives it out. */

@@ -24,6 +24,8 @@ import type { Grant, Presence } from "./subscriptions.ts";
 /** What a client needs to find of others. */
 export interface World extends Surroundings {
   message(id: number): MessageModel | undefined;
+  /** Whether the disk may have lost the message with this number; 0 = one with an empty payload. */
+  isDamaged(id: number): boolean;
   /** When the process that had this connection was up again; `Infinity` while it is not; the link's end if that is on disk. */
   latestEndMs(link: Link): number;
   readonly clock: ClockModel;
@@ -342,6 +344,8 @@ export class ClientModel {
     const topicName = publish.topicName === "" ? this.#aliases.get(publish.topicAlias) : publish.topicName;
     const id = idOf(publish.payload);
     const isRepeated = publish.qos > 0 && session.flight.publish(publish, id);
+    // It was on its way when the disk lost it: it is neither repeated nor released, and its identifier is free.
+    if (this.#world.isDamaged(id)) session.flight.forget([id]);
     if (id === 0) return;
     const message = this.#world.message(id);
     if (message === undefined || message.topicName !== topicName || message.firstSentMs > this.#world.nowMs) {
@@ -351,8 +355,6 @@ export class ClientModel {
       );
       return;
     }
-    // It was on its way when the disk lost it.
-    if (message.isDamaged) session.flight.forget([id]);
     if (isRepeated) return;
     if (message.isWill) this.#world.willCame(message);
     session.received(publish, message);

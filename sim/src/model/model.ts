@@ -49,6 +49,8 @@ export class Model implements Surroundings {
   readonly #deaths: Death[] = [];
   readonly #wills: WillModel[] = [];
   #lastId = 0;
+  /** The disk lost a message with an empty payload. Which one, nobody can tell: so any may be missing. */
+  #isEmptyDamaged = false;
 
   constructor(now: () => number, report: Report, limits: Partial<Limits>, rules: Rules) {
     this.#now = now;
@@ -97,9 +99,14 @@ export class Model implements Surroundings {
     for (const id of ids) {
       const message = this.#messages.get(id);
       if (message !== undefined) message.isDamaged = true;
+      else this.#isEmptyDamaged = true;
     }
     for (const client of this.clients.values())
       for (const session of client.sessions) session.flight.forget(ids);
+  }
+
+  isDamaged(id: number): boolean {
+    return id === 0 ? this.#isEmptyDamaged : this.#messages.get(id)?.isDamaged === true;
   }
 
   message(id: number): MessageModel | undefined {
