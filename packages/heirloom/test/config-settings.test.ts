@@ -1,6 +1,7 @@
 // Defaults, and what options have to do with each other.
 
 import assert from "node:assert/strict";
+import { totalmem } from "node:os";
 import { describe, it } from "node:test";
 import { DEFAULT_LIMITS } from "@heirloom/core";
 import type { Finding } from "../dist/config/findings.js";
@@ -16,7 +17,9 @@ function resolved(options: ServerOptions, identifies = false): Settings {
 describe("resolveSettings", () => {
   it("has a default for everything", () => {
     const settings = resolved({});
-    assert.deepEqual(settings.limits, DEFAULT_LIMITS);
+    const { memoryBytes } = settings.limits;
+    assert.ok(memoryBytes > 0 && memoryBytes <= totalmem());
+    assert.deepEqual(settings.limits, { ...DEFAULT_LIMITS, keepAliveMaximum: 1_200, memoryBytes });
     assert.equal(settings.store, "leveldb");
     assert.equal(settings.data, "./heirloom-data");
     assert.equal(settings.listeners.length, 1);

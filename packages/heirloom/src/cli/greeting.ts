@@ -26,8 +26,14 @@ export function greeting(
 }
 
 /** @returns lines for standard error about what an operator may not have meant. */
-export function warnings(settings: Settings, listeners: readonly Listener[]): string[] {
+export function warnings(settings: Settings, listeners: readonly Listener[], isRoot: boolean): string[] {
   const lines: string[] = [];
+  if (isRoot) {
+    lines.push(
+      "warning: running as root: whoever takes over this process has the whole machine; run it as a user of its own " +
+        "(docs/guides/hardening.md)",
+    );
+  }
   listeners.forEach((listener, index) => {
     if (settings.listeners[index]?.allowAnonymous !== true || isLocal(listener)) return;
     const place = hostAndPort(listener.host, listener.port);

@@ -1,10 +1,33 @@
-// What the server tells on standard error while it runs: only what an operator has to know.
-// Names that clients chose are quoted, so that no control character gets into a terminal or a second line.
+// What the server tells on standard error while it runs: only what an operator has to know. Never payloads, never passwords.
+// Names that clients chose are quoted, and all lines are made printable where they are written.
 
+import { ReasonCode } from "@heirloom/codec";
 import type { Broker } from "../broker.ts";
+import { addressOf } from "../identity/address.ts";
+import { LineLimit } from "./line-limit.ts";
 
-/** Milliseconds. At most one line about discarded messages in this time, where the count is complete, and one about a fault. */
+/** Milliseconds. At most one line about discarded messages in this time; the count in it is complete. */
 const DISCARD_LINE_MS = 10_000;
+/** Characters of a client identifier in a line. */
+const MOST_OF_A_NAME = 64;
+
+/** Ends of connections that are nobody's fault: networks fail, clients sleep, come back elsewhere, or are sent away. */
+const USUAL_ENDS: ReadonlySet<number> = new Set([
+  ReasonCode.UNSPECIFIED_ERROR,
+  ReasonCode.SERVER_SHUTTING_DOWN,
+  ReasonCode.KEEP_ALIVE_TIMEOUT,
+  ReasonCode.SESSION_TAKEN_OVER,
+]);
+
+/** What is given up for want of memory, by step. */
+const MEMORY_STEPS = [
+  "nothing is given up any more",
+  "caches are dropped",
+  "new connections are refused too",
+  "QoS 0 messages to clients that have something waiting are dropped too",
+  "new messages are refused too",
+  "the connections that have most waiting are ended too",
+] as const;
 
 /** Prints what `broker` reports from now on. */
 export function logTo(print: (line: string) => void, broker: Broker): void {
@@ -17,18 +40,34 @@ export function logTo(print: (line: string) => void, broker: Broker): void {
     );
   });
   broker.on("warning", ({ message }) => print(`warning: ${message}`));
+  broker.on("memory", ({ step, usedBytes, limitBytes }) => {
+    print(
+      `memory: ${mebibytes(usedBytes)} of ${mebibytes(limitBytes)} are in use: ${MEMORY_STEPS[step] ?? step}`,
+    );
+  });
+  logClients(print, broker);
   logDiscards(print, broker);
-  logDecoderFailures(print, broker);
 }
 
-/** A fault of ours that a peer can repeat as often as it likes. */
-function logDecoderFailures(print: (line: string) => void, broker: Broker): void {
-  let nextMs = 0;
-  broker.on("decoderFailed", ({ remoteAddress, error }) => {
-    if (performance.now() < nextMs) return;
-    nextMs = performance.now() + DISCARD_LINE_MS;
-    print(
-      `fault: a packet of ${remoteAddress} could not be read: ${JSON.stringify(error.stack ?? error.message)}`,
+/** Who was not let in, and who was sent away: at most a line a minute of each kind and address. */
+function logClients(print: (line: string) => void, broker: Broker): void {
+  const limit = new LineLimit(print, () => performance.now());
+  broker.on("refused", ({ remoteAddress, reasonCode, reason }) => {
+    // Somebody looked whether the port is open, or gave up.
+    if (reasonCode === ReasonCode.UNSPECIFIED_ERROR) return;
+    limit.line(
+      `refused ${reasonCode}`,
+      addressOf(remoteAddress),
+      `refused: ${remoteAddress}: ${reason} (${hex(reasonCode)})`,
+    );
+  });
+  broker.on("disconnected", ({ client, reasonCode, reason }) => {
+    if (reasonCode < 0x80 || USUAL_ENDS.has(reasonCode)) return;
+    const { remoteAddress, clientId } = client;
+    limit.line(
+      `disconnected ${reasonCode}`,
+      addressOf(remoteAddress),
+      `disconnected: ${remoteAddress}: client ${quoted(clientId)}: ${reason} (${hex(reasonCode)})`,
     );
   });
 }
@@ -40,13 +79,27 @@ function logDiscards(print: (line: string) => void, broker: Broker): void {
   const flush = (): void => {
     timer = undefined;
     if (waiting === 0) return;
-    print(`discarded: ${waiting} messages at the limit of full queues, the latest of client ${latest}`);
+    print(
+      `discarded: ${waiting} messages at the limit of full queues, the latest of client ${quoted(latest)}`,
+    );
     waiting = 0;
     timer = setTimeout(flush, DISCARD_LINE_MS).unref();
   };
   broker.on("discarded", ({ clientId, messages }) => {
     waiting += messages;
-    latest = JSON.stringify(clientId);
+    latest = clientId;
     timer ??= setTimeout(flush, 0).unref();
   });
+}
+
+function quoted(name: string): string {
+  return JSON.stringify(name.length > MOST_OF_A_NAME ? `${name.slice(0, MOST_OF_A_NAME)}...` : name);
+}
+
+function hex(reasonCode: number): string {
+  return `0x${reasonCode.toString(16).padStart(2, "0")}`;
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.round(bytes / 2 ** 20)} MiB`;
 }

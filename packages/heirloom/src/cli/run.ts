@@ -4,13 +4,14 @@ import { existsSync, readFileSync, writeSync } from "node:fs";
 import { Broker } from "../broker.ts";
 import type { Settings } from "../config/settings.ts";
 import { permissionsOf } from "../create-broker.ts";
-import { messageOf } from "../errors.ts";
+import { ConfigError, messageOf } from "../errors.ts";
 import { NodeWorld } from "../runtime.ts";
 import { makeStore } from "../stores.ts";
 import { ArgumentsError, HELP, parseArguments, type Arguments } from "./arguments.ts";
 import { ExitCode, exitCodeOf } from "./exit-codes.ts";
 import { greeting, warnings } from "./greeting.ts";
 import { logTo } from "./log.ts";
+import { printable } from "./printable.ts";
 import { settingsFor } from "./settings.ts";
 
 const STANDARD_OUTPUT = 1;
@@ -22,6 +23,8 @@ const DAMAGE = /corruption|invalid argument|no such file/i;
 /** Runs the server with these arguments. Ends the process with one of {@link ExitCode} when something is wrong. */
 export async function run(args: readonly string[]): Promise<void> {
   process.on("uncaughtException", (error) => fail(error));
+  // Node would open a debugger otherwise, which can read everything that this process knows.
+  process.on("SIGUSR1", () => complain("SIGUSR1: ignored; it opens no debugger here"));
   try {
     await runAction(parseArguments(args));
   } catch (error) {
@@ -32,7 +35,7 @@ export async function run(args: readonly string[]): Promise<void> {
 async function runAction(args: Arguments): Promise<void> {
   switch (args.action) {
     case "help":
-      print(HELP.trimEnd());
+      for (const line of HELP.trimEnd().split("\n")) print(line);
       return;
     case "version":
       print(`heirloom ${version()}`);
@@ -54,7 +57,7 @@ async function serve(settings: Settings): Promise<void> {
   reloadOnSignal(broker);
   await broker.start();
   for (const line of greeting(version(), settings, broker.listeners, first)) print(line);
-  for (const line of warnings(settings, broker.listeners)) complain(line);
+  for (const line of warnings(settings, broker.listeners, process.getuid?.() === 0)) complain(line);
 }
 
 /** The first signal stops the broker in order, the second ends the process. */
@@ -95,16 +98,23 @@ function fail(error: unknown): never {
   }
   const code = exitCodeOf(error);
   if (code !== undefined) {
-    complain(`heirloom: ${messageOf(error).trimEnd()}`);
+    for (const line of linesOf(error)) complain(`heirloom: ${line}`);
     if (code === ExitCode.IO && DAMAGE.test(messageOf(error))) {
       complain("heirloom: `heirloom repair --data DIR` keeps a copy and rebuilds what can be read");
     }
     process.exit(code);
   }
-  complain(
-    `heirloom: internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-  );
+  complain(`heirloom: internal error: ${messageOf(error)}`);
+  // The frames only: the message stands above already, in one line, whatever is in it.
+  const frames = error instanceof Error ? (error.stack ?? "").split("\n") : [];
+  for (const frame of frames) if (/^ +at /.test(frame)) complain(frame);
   process.exit(ExitCode.INTERNAL);
+}
+
+/** What is wrong with a configuration has a line for each problem; other messages have one, whatever is in them. */
+function linesOf(error: unknown): string[] {
+  const message = messageOf(error).trimEnd();
+  return error instanceof ConfigError ? message.split("\n") : [message];
 }
 
 function print(line: string): void {
@@ -118,7 +128,7 @@ function complain(line: string): void {
 // At once, not through a stream: the process may end with the next statement.
 function write(descriptor: number, line: string): void {
   try {
-    writeSync(descriptor, `${line}\n`);
+    writeSync(descriptor, `${printable(line)}\n`);
   } catch {
     // Whoever read our output is gone; the broker is not there for them alone.
   }

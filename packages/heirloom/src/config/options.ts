@@ -141,11 +141,16 @@ export const LIMIT_OPTIONS: OptionTable<Limits> = {
     size({ minimum: 64, maximum: MAXIMUM.packet }),
     "A whole packet that a client may send.",
   ),
-  keepAliveMaximum: limit(
-    "keepAliveMaximum",
-    seconds({ minimum: 0, maximum: MAXIMUM.u16 }),
-    "The longest Keep Alive that is granted; 0 = no maximum.",
-  ),
+  keepAliveMaximum: {
+    ...limit(
+      "keepAliveMaximum",
+      seconds({ minimum: 0, maximum: MAXIMUM.u16 }),
+      "The longest Keep Alive that is granted to clients of 5.0, which are told (Server Keep Alive); 0 = no maximum. " +
+        "Clients of 3.1 and 3.1.1 cannot be told and keep what they ask for: ended earlier, they would lose good " +
+        "connections. TCP asks every minute whether a silent peer is still there.",
+    ),
+    default: "20m",
+  },
   receiveMaximum: limit(
     "receiveMaximum",
     count({ minimum: 1, maximum: MAXIMUM.u16 }),
@@ -376,12 +381,15 @@ export const LIMIT_OPTIONS: OptionTable<Limits> = {
     "How often a connection may drive out another one with the same client identifier, with ten seconds' worth at once; " +
       "more are refused with 0x9F. 0 = no limit.",
   ),
-  memoryBytes: limit(
-    "memoryBytes",
-    size({ minimum: 0, maximum: MAXIMUM.bytes }),
-    "Memory of the process above which load is shed, one step a second: caches, new connections (0x89), QoS 0 to clients " +
-      "that have something waiting, new messages (0x97), the connections that have most waiting (0x97). 0 = no limit.",
-  ),
+  memoryBytes: {
+    ...limit(
+      "memoryBytes",
+      size({ minimum: 0, maximum: MAXIMUM.bytes }),
+      "Memory of the process above which load is shed, one step a second: caches, new connections (0x89), QoS 0 to clients " +
+        "that have something waiting, new messages (0x97), the connections that have most waiting (0x97). 0 = no limit.",
+    ),
+    default: "three quarters of what the container allows, otherwise of the machine's memory",
+  },
   willBytes: limit(
     "willBytes",
     size({ minimum: 0, maximum: MAXIMUM.bytes }),

@@ -1,8 +1,9 @@
 // From options to settings: fills in the defaults and checks what belongs together. Reads no file.
 
-import { DEFAULT_LIMITS, type Limits } from "@heirloom/core";
+import type { Limits } from "@heirloom/core";
 import { DEFAULT_LOGIN_LIMITS, type Authentication, type LoginLimits } from "../identity/options.ts";
 import { isLoopback } from "../loopback.ts";
+import { serverLimits } from "./server-limits.ts";
 import {
   ADMISSION_OPTIONS,
   admissionOptionsOf,
@@ -54,7 +55,7 @@ export interface Settings {
  * @param findings gets everything that is wrong; the result is of use only when nothing was added.
  */
 export function resolveSettings(options: ServerOptions, identifies: boolean, findings: Finding[]): Settings {
-  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const limits = { ...serverLimits(), ...options.limits };
   checkFields(options.limits ?? {}, LIMIT_OPTIONS, ["limits"], findings);
   checkFields(admissionOptionsOf(options), ADMISSION_OPTIONS, [], findings);
   const admission = resolveAdmission(options);
