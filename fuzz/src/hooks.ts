@@ -1,4 +1,4 @@
-// Node's module hooks: the codec and the core are instrumented as they are loaded. Runs in the hooks' own thread.
+// Node's module hooks: what is fuzzed is instrumented as it is loaded. Runs in the hooks' own thread.
 
 import type { InitializeHook, LoadHook } from "node:module";
 import { instrument } from "./instrument.ts";
@@ -8,9 +8,16 @@ export interface HooksData {
   readonly counterCount: Int32Array;
 }
 
-/** The last are faults that tests plant. */
-const INSTRUMENTED =
-  /\/packages\/(codec|core)\/dist\/(?!testing\/).*\.js$|\/fuzz\/dist-test\/planted\/.*\.js$/;
+const INSTRUMENTED = new RegExp(
+  [
+    /\/packages\/(codec|core)\/dist\/(?!testing\/).*\.js$/,
+    /\/packages\/heirloom\/dist\/transports\/proxy-protocol\.js$/,
+    // Faults that tests plant.
+    /\/fuzz\/dist-test\/planted\/.*\.js$/,
+  ]
+    .map(({ source }) => source)
+    .join("|"),
+);
 let counterCount: Int32Array = new Int32Array(1);
 
 export const initialize: InitializeHook<HooksData> = (data) => {

@@ -13,6 +13,7 @@ const run = promisify(execFile);
 for (const [target, executions] of [
   ["codec", 40_000],
   ["connection", 10_000],
+  ["proxy", 40_000],
 ] as const) {
   test(`finds nothing in ${executions} new inputs for the ${target}, its corpus and its regressions`, async () => {
     // Another seed each day, so that every run is worth its time; the command prints it.
@@ -36,6 +37,9 @@ test("shares the inputs out among processes and puts together what they kept", a
 });
 
 test("says what is wrong with its arguments", async () => {
-  await assert.rejects(run(process.execPath, [MAIN, "--target", "socks"]), /codec, connection are known/);
+  await assert.rejects(
+    run(process.execPath, [MAIN, "--target", "socks"]),
+    /codec, connection, proxy are known/,
+  );
   await assert.rejects(run(process.execPath, [MAIN, "--executions", "many"]), /whole numbers/);
 });
