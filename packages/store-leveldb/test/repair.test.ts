@@ -2,12 +2,14 @@
 
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, rm, truncate, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { StoreBatch, StoreError } from "@heirloom/core";
 import { LevelStore, repairStore } from "@heirloom/store-leveldb";
+
+import { batchOf, keysOf, newDirectory, openStore } from "./support.ts";
 
 describe("repair", () => {
   let directory: string;
@@ -27,7 +29,41 @@ describe("repair", () => {
   });
 
   it("does nothing to a database that opens", async () => {
-    assert.deepEqual(await repairStore(join(directory, "data")), { outcome: "intact" });
+    assert.deepEqual(await repairStore(join(directory, "data")), { outcome: "intact", damage: [] });
+  });
+
+  it("tells what LevelDB drops when it opens, because the next start does not find it any more", async (t) => {
+    const path = await newDirectory(t);
+    const store = await openStore(t, path);
+    await store.commit(batchOf((batch) => batch.put("session", "a", Buffer.alloc(1000, "b"))));
+    await store.close();
+    const database = join(path, "leveldb");
+    const name = (await readdir(database)).find((each) => each.endsWith(".log")) ?? "";
+    const bytes = await readFile(join(database, name));
+    bytes[bytes.indexOf("bbbb") + 100] = 0xff;
+    await writeFile(join(database, name), bytes);
+    const { outcome, damage } = await repairStore(path);
+    assert.equal(outcome, "intact");
+    assert.deepEqual(
+      damage.map(({ place }) => place),
+      [`write-ahead log ${name}`],
+    );
+    assert.deepEqual(await readFile(damage[0]?.setAside ?? ""), bytes);
+  });
+
+  it("leaves the journal of a process that was killed to the next start", async (t) => {
+    const running = await newDirectory(t);
+    const killed = await openStore(t, running);
+    await killed.commit(batchOf((batch) => batch.put("session", "only in the journal", Buffer.from("1"))));
+    const path = await newDirectory(t);
+    await cp(running, path, { recursive: true });
+    const database = join(path, "leveldb");
+    const manifest = (await readdir(database)).find((each) => each.startsWith("MANIFEST")) ?? "";
+    await truncate(join(database, manifest), 10);
+    assert.equal((await repairStore(path)).outcome, "rebuilt");
+    const store = await openStore(t, path);
+    assert.deepEqual(await keysOf(store, "session"), ["only in the journal"]);
+    assert.deepEqual(store.damage, []);
   });
 
   it("rebuilds a database whose list of files is damaged, keeps a copy, and everything that can be read is there", async () => {

@@ -13,12 +13,14 @@ export async function repair(args: readonly string[]): Promise<void> {
       args: [...args],
       options: { data: { type: "string", default: DEFAULT_DATA_DIRECTORY } },
     });
-    const { outcome, setAside } = await repairStore(values.data);
+    const { outcome, setAside, damage } = await repairStore(values.data);
     if (outcome === "intact") console.log(`${values.data} opens; nothing was done`);
     else
       console.log(
         `${values.data} is rebuilt from what could be read; as it was, it stands in ${setAside ?? ""}`,
       );
+    for (const { place, reason, setAside: copy } of damage)
+      console.error(`${place}: ${reason}${copy === undefined ? "" : `; kept in ${copy}`}`);
   } catch (error) {
     console.error(`heirloom: ${messageOf(error)}`);
     process.exitCode = exitCodeOf(error) ?? ExitCode.USAGE;
