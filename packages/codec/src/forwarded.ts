@@ -72,17 +72,20 @@ export interface MessageProperties {
 /**
  * Reads Property Length and properties of a PUBLISH or a Will into `target`. Those that are neither forwarded nor the
  * Message Expiry Interval go to `readOwn`. No string is made.
+ *
+ * @returns where the forwarded properties begin, when they end where the reader then stands; -1 when they do not, or there
+ * are none: only then they are in `target.forwarded`.
  */
 export function readMessageProperties<Target extends MessageProperties>(
   reader: Reader,
   place: typeof PacketType.PUBLISH | typeof WILL_PLACE,
   target: Target,
   readOwn: (reader: Reader, definition: PropertyDefinition, target: Target) => void,
-): void {
+): number {
   // Most have none.
   if (reader.position < reader.end && reader.bytes[reader.position] === 0) {
     reader.position++;
-    return;
+    return -1;
   }
   const packetEnd = enterProperties(reader);
   let seen = 0;
@@ -108,10 +111,13 @@ export function readMessageProperties<Target extends MessageProperties>(
     }
   }
   reader.end = packetEnd;
-  if (length === 0) return;
-  // A view, unless others stand between them.
-  target.forwarded =
-    length === last - first ? viewOf(reader.bytes, first, last) : gather(reader.bytes, first, last, place);
+  if (length === 0) return -1;
+  const isOneRange = length === last - first;
+  if (isOneRange && last === reader.position) return first;
+  target.forwarded = isOneRange
+    ? viewOf(reader.bytes, first, last)
+    : gather(reader.bytes, first, last, place);
+  return -1;
 }
 
 function isForwarded(definition: PropertyDefinition): boolean {

@@ -49,7 +49,27 @@ test("a PUBLISH hands them on byte by byte, whatever stands between them - 5.0 [
     assert.equal(hexOf(publish.payload), "21");
     const again = encodePacket(createPublish({ topicName: "a", forwarded: publish.forwarded }), 5);
     assert(hexOf(again).endsWith(hexOf(bytes(forwarded))));
+    // Written from where they stand, and beside what is put in front of them; others than 5.0 get the payload alone.
+    const { length } = bytes(forwarded);
+    publish.subscriptionIdentifiers = [7];
+    publish.messageExpiryInterval = -1;
+    publish.topicAlias = 0;
+    const size = Uint8Array.of(7 + length, 0, 1, 0x61, 2 + length);
+    assert.equal(hexOf(encodePacket(publish, 5)), `30${hexOf(size)}0b07${hexOf(bytes(forwarded))}21`);
+    assert.equal(hexOf(encodePacket(publish, 4)), "300400016121");
   }
+});
+
+test("forwarded properties that end before the payload are not copied, and can be replaced", () => {
+  const source = bytes(`30 0f 0001 "a" 0a 23 0001 26 0001 "z" 0001 "1" "!"`);
+  const publish = readPacket(source, 5, "server");
+  assert(publish.type === 3);
+  assert.deepEqual([publish.forwardedStart, publish.payloadStart], [9, 16]);
+  assert.equal(publish.forwarded.buffer, source.buffer);
+  publish.forwarded = bytes(`03 0001 "t"`);
+  assert.deepEqual([publish.forwardedStart, hexOf(publish.forwarded)], [-1, "03000174"]);
+  publish.topicAlias = 0;
+  assert.equal(hexOf(encodePacket(publish, 5)), "3009000161040300017421");
 });
 
 test("the forwarded properties of a Will do not keep its CONNECT alive", () => {

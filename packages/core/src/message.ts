@@ -31,8 +31,9 @@ export class Message {
   source: Uint8Array;
   payloadStart: number;
   payloadEnd: number;
-  /** The 5.0 properties that are forwarded unaltered, as on the wire, in the publisher's order. */
-  forwarded: Uint8Array;
+  #forwarded: Uint8Array;
+  /** The `forwarded` properties are `source` from here up to `payloadStart`; -1 when they stand elsewhere, or there are none. */
+  forwardedStart = -1;
   /** Broker time at which it expires; `Infinity` = never. 5.0 section 3.3.2.3.3. */
   readonly expiresAtMs: number;
   /** ClientId of the publisher, for No Local; "" when nobody's session published it. */
@@ -63,7 +64,7 @@ export class Message {
     this.source = source;
     this.payloadStart = payloadStart;
     this.payloadEnd = payloadEnd;
-    this.forwarded = forwarded;
+    this.#forwarded = forwarded;
     this.expiresAtMs = expiresAtMs;
     this.publisherId = publisherId;
   }
@@ -109,11 +110,19 @@ export class Message {
     return this.payloadEnd - this.payloadStart;
   }
 
+  /** The 5.0 properties that are forwarded unaltered, as on the wire, in the publisher's order. A view, made for who asks. */
+  get forwarded(): Uint8Array {
+    if (this.forwardedStart === -1) return this.#forwarded;
+    return this.source.subarray(this.forwardedStart, this.payloadStart);
+  }
+
+  get forwardedLength(): number {
+    return this.forwardedStart === -1 ? this.#forwarded.length : this.payloadStart - this.forwardedStart;
+  }
+
   /** About how many bytes of memory it holds once it owns its bytes. */
   get heldBytes(): number {
-    return (
-      this.payloadEnd - this.payloadStart + this.forwarded.length + this.topicName.length + MESSAGE_BYTES
-    );
+    return this.payloadEnd - this.payloadStart + this.forwardedLength + this.topicName.length + MESSAGE_BYTES;
   }
 
   /** The same message with bytes of its own. */
@@ -139,12 +148,15 @@ export class Message {
    */
   own(): this {
     if (this.#owned) return this;
-    const length = this.payloadEnd - this.payloadStart;
-    this.source = copyOf(this.source, this.payloadStart, this.payloadEnd);
-    this.payloadStart = 0;
-    this.payloadEnd = length;
+    // Properties that stand in front of the payload come along.
+    const isBeside = this.forwardedStart !== -1;
+    const start = isBeside ? this.forwardedStart : this.payloadStart;
+    this.source = copyOf(this.source, start, this.payloadEnd);
+    this.payloadStart -= start;
+    this.payloadEnd -= start;
     this.frameStart = -1;
-    this.forwarded = copyOf(this.forwarded, 0, this.forwarded.length);
+    if (isBeside) this.forwardedStart = 0;
+    else this.#forwarded = copyOf(this.#forwarded, 0, this.#forwarded.length);
     this.#owned = true;
     return this;
   }

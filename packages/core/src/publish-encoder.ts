@@ -16,6 +16,7 @@ interface Fields {
   messageExpiryInterval: number;
   subscriptionIdentifiers: readonly number[];
   forwarded: Uint8Array;
+  forwardedStart: number;
   source: Uint8Array;
   payloadStart: number;
   payloadEnd: number;
@@ -42,6 +43,7 @@ export class PublishEncoder {
     messageExpiryInterval: -1,
     subscriptionIdentifiers: NO_IDENTIFIERS,
     forwarded: NO_BYTES,
+    forwardedStart: -1,
     source: NO_BYTES,
     payloadStart: 0,
     payloadEnd: 0,
@@ -160,7 +162,9 @@ export class PublishEncoder {
     fields.topicAlias = topicAlias;
     fields.messageExpiryInterval = remainingExpirySeconds(message, nowMs);
     fields.subscriptionIdentifiers = identifiers;
-    fields.forwarded = message.forwarded;
+    const { forwardedStart } = message;
+    fields.forwarded = forwardedStart === -1 ? message.forwarded : NO_BYTES;
+    fields.forwardedStart = forwardedStart;
     fields.source = message.source;
     fields.payloadStart = message.payloadStart;
     fields.payloadEnd = message.payloadEnd;

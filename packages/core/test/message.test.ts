@@ -17,6 +17,22 @@ test("owns its bytes only after own(), and a copy owns its own", () => {
   assert.deepEqual([[...message.payload], [...message.forwarded]], [[9, 2, 3], [0]]);
 });
 
+test("takes properties that stand in front of the payload along in one copy", () => {
+  const source = Uint8Array.of(0, 1, 2, 3, 4);
+  const message = new Message("t", 1, false, source, 3, 4, new Uint8Array(0), Infinity, "me");
+  message.forwardedStart = 1;
+  const [copy, other] = [message.copy(), message.with(0, false)];
+  const held = message.heldBytes;
+  message.own();
+  source.fill(7);
+  for (const own of [message, copy]) {
+    assert.deepEqual([[...own.forwarded], [...own.payload], own.forwardedLength], [[1, 2], [3], 2]);
+  }
+  assert.equal(message.source.length, 3);
+  assert.equal(message.heldBytes, held);
+  assert.deepEqual([[...other.forwarded], [...other.payload], other.qos], [[7, 7], [7], 0]);
+});
+
 test("with() changes QoS and RETAIN and nothing else", () => {
   const message = Message.of({
     topicName: "t",

@@ -149,9 +149,12 @@ function readWill(reader: Reader, flags: number, protocolVersion: ProtocolVersio
     forwarded: EMPTY,
   };
   if (protocolVersion === 5) {
-    readMessageProperties(reader, WILL_PLACE, will, readWillDelay);
+    const start = readMessageProperties(reader, WILL_PLACE, will, readWillDelay);
     // The Will lives as long as its connection; it must not keep the chunk alive that CONNECT came in.
-    will.forwarded = copyOf(will.forwarded, 0, will.forwarded.length);
+    will.forwarded =
+      start === -1
+        ? copyOf(will.forwarded, 0, will.forwarded.length)
+        : copyOf(reader.bytes, start, reader.position);
   }
   will.topicName = reader.string("will topic");
   if (will.topicName === "") {

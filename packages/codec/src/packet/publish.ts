@@ -40,8 +40,10 @@ export interface PublishFields {
   /** Seconds, 0 to 4,294,967,295; -1 when there is none. */
   readonly messageExpiryInterval: number;
   readonly subscriptionIdentifiers: readonly number[];
-  /** Properties as they stand on the wire; see `writeForwardedProperties`. */
+  /** Properties as they stand on the wire; see `writeForwardedProperties`. Not looked at when `forwardedStart` is given. */
   readonly forwarded: Uint8Array;
+  /** From 0: these properties are `source[forwardedStart, payloadStart)`, and are copied together with the payload. */
+  readonly forwardedStart?: number;
   /** The payload is `source[payloadStart, payloadEnd)`. */
   readonly source: Uint8Array;
   readonly payloadStart: number;
@@ -78,11 +80,9 @@ export class Publish implements PublishFields {
   /** Seconds; -1 when there is none. */
   messageExpiryInterval = -1;
   subscriptionIdentifiers: readonly number[] = NO_IDENTIFIERS;
-  /**
-   * The properties that a server hands on unaltered, checked, in the order and form of the wire: Payload Format
-   * Indicator, Content Type, Response Topic, Correlation Data, User Property. See `readForwardedProperties`.
-   */
-  forwarded: Uint8Array = EMPTY;
+  #forwarded: Uint8Array = EMPTY;
+  /** The `forwarded` properties are `source[forwardedStart, payloadStart)`; -1 when they stand elsewhere, or there are none. */
+  forwardedStart = -1;
   /** The payload is `source[payloadStart, payloadEnd)`: no view is made for those who copy it on. */
   source: Uint8Array;
   payloadStart: number;
@@ -111,6 +111,21 @@ export class Publish implements PublishFields {
 
   get type(): typeof PacketType.PUBLISH {
     return PacketType.PUBLISH;
+  }
+
+  /**
+   * The properties that a server hands on unaltered, checked, in the order and form of the wire: Payload Format
+   * Indicator, Content Type, Response Topic, Correlation Data, User Property. See `readForwardedProperties`.
+   * A view, made when it is asked for.
+   */
+  get forwarded(): Uint8Array {
+    if (this.forwardedStart === -1) return this.#forwarded;
+    return viewOf(this.source, this.forwardedStart, this.payloadStart);
+  }
+
+  set forwarded(forwarded: Uint8Array) {
+    this.#forwarded = forwarded;
+    this.forwardedStart = -1;
   }
 
   /** A view of the payload, made anew at each call. */
@@ -157,7 +172,7 @@ export function readPublish(reader: Reader, flags: number, version: ProtocolVers
   publish.frameStart = isDup && qos === 0 ? -1 : reader.frameStart;
   if (version === 5) {
     identifiers.length = 0;
-    readMessageProperties(reader, PacketType.PUBLISH, publish, readOwnProperty);
+    publish.forwardedStart = readMessageProperties(reader, PacketType.PUBLISH, publish, readOwnProperty);
     publish.payloadStart = reader.position;
     if (identifiers.length > 0) publish.subscriptionIdentifiers = identifiers.slice();
     checkProperties(publish, side);
@@ -193,7 +208,8 @@ function checkProperties(publish: Publish, side: Side): void {
 
 /** Bytes of the whole packet. */
 export function publishSize(fields: PublishFields, version: ProtocolVersion): number {
-  const remaining = remainingLength(fields, topicLength(fields), version);
+  const properties = version === 5 ? ownLength(fields) + forwardedLength(fields) : 0;
+  const remaining = remainingLength(fields, topicLength(fields), version, properties);
   return 1 + varintSize(remaining) + remaining;
 }
 
@@ -221,8 +237,10 @@ function writeWithTopicSize(
   version: ProtocolVersion,
 ): number {
   const { qos, packetId, source, payloadStart, payloadEnd } = fields;
-  const remaining = remainingLength(fields, topicSize, version);
-  checkFields(fields, topicSize, remaining, version);
+  const own = version === 5 ? ownLength(fields) : 0;
+  const forwarded = version === 5 ? forwardedLength(fields) : 0;
+  const remaining = remainingLength(fields, topicSize, version, own + forwarded);
+  checkFields(fields, topicSize, remaining, version, own);
   writer.reserve(5 + remaining);
   const bytes = writer.bytes;
   let position = writer.length;
@@ -236,8 +254,15 @@ function writeWithTopicSize(
     bytes[position++] = packetId >>> 8;
     bytes[position++] = packetId;
   }
+  if (version === 5) position = putVarint(bytes, position, own + forwarded);
   writer.length = position;
-  if (version === 5) writePropertiesOf(writer, fields);
+  if (own > 0) writeOwnProperties(writer, fields);
+  const { forwardedStart = -1 } = fields;
+  if (forwarded > 0 && forwardedStart !== -1) {
+    writer.append(source, forwardedStart, payloadEnd);
+    return packetIdOffset;
+  }
+  if (forwarded > 0) writer.append(fields.forwarded, 0, forwarded);
   writer.append(source, payloadStart, payloadEnd);
   return packetIdOffset;
 }
@@ -246,19 +271,30 @@ function topicLength(fields: PublishFields): number {
   return fields.topicBytes === undefined ? utf8Length(fields.topicName) : fields.topicBytes.length;
 }
 
-function remainingLength(fields: PublishFields, topicSize: number, version: ProtocolVersion): number {
+function remainingLength(
+  fields: PublishFields,
+  topicSize: number,
+  version: ProtocolVersion,
+  properties: number,
+): number {
   const size = 2 + topicSize + (fields.qos === 0 ? 0 : 2) + fields.payloadEnd - fields.payloadStart;
-  if (version !== 5) return size;
-  const properties = propertiesLength(fields);
-  return size + varintSize(properties) + properties;
+  return version === 5 ? size + varintSize(properties) + properties : size;
 }
 
-function propertiesLength(fields: PublishFields): number {
-  let length = fields.forwarded.length;
-  if (fields.messageExpiryInterval >= 0) length += 5;
-  if (fields.topicAlias > 0) length += 3;
-  for (const identifier of fields.subscriptionIdentifiers) length += 1 + varintSize(identifier);
+// Of the properties that do not come from the publisher as they are: most messages have none.
+function ownLength({ messageExpiryInterval, topicAlias, subscriptionIdentifiers }: PublishFields): number {
+  let length = 0;
+  if (messageExpiryInterval >= 0) length += 5;
+  if (topicAlias > 0) length += 3;
+  for (let index = 0; index < subscriptionIdentifiers.length; index++) {
+    length += 1 + varintSize(subscriptionIdentifiers[index]!);
+  }
   return length;
+}
+
+function forwardedLength(fields: PublishFields): number {
+  const { forwardedStart = -1 } = fields;
+  return forwardedStart === -1 ? fields.forwarded.length : fields.payloadStart - forwardedStart;
 }
 
 function checkFields(
@@ -266,12 +302,13 @@ function checkFields(
   topicSize: number,
   remaining: number,
   version: ProtocolVersion,
+  own: number,
 ): void {
   if (topicSize > 0xffff) throw new UsageError("a topic name of more than 65535 bytes cannot be encoded");
   if (remaining > MAX_VARINT) {
     throw new UsageError("a PUBLISH of more than 268435455 bytes cannot be encoded");
   }
-  if (version === 5) checkPropertyRanges(fields);
+  if (own > 0) checkPropertyRanges(fields);
   if (topicSize === 0 && (version !== 5 || fields.topicAlias === 0)) {
     throw new UsageError("the topic name is empty");
   }
@@ -322,9 +359,8 @@ function putTopic(bytes: Uint8Array, start: number, fields: PublishFields, topic
   return position + topicSize;
 }
 
-function writePropertiesOf(writer: Writer, fields: PublishFields): void {
-  const { forwarded, messageExpiryInterval, topicAlias, subscriptionIdentifiers } = fields;
-  writer.varint(propertiesLength(fields));
+function writeOwnProperties(writer: Writer, fields: PublishFields): void {
+  const { messageExpiryInterval, topicAlias, subscriptionIdentifiers } = fields;
   if (messageExpiryInterval >= 0) {
     writer.u8(MESSAGE_EXPIRY_INTERVAL);
     writer.u32(messageExpiryInterval);
@@ -337,5 +373,4 @@ function writePropertiesOf(writer: Writer, fields: PublishFields): void {
     writer.u8(SUBSCRIPTION_IDENTIFIER);
     writer.varint(identifier);
   }
-  if (forwarded.length > 0) writer.append(forwarded, 0, forwarded.length);
 }

@@ -4,7 +4,7 @@
 import { PacketType, type Publish, readForwardedProperties, ReasonCode, scanUtf8 } from "@heirloom/codec";
 import type { Connection } from "../connection.ts";
 import { topicFault } from "../control-characters.ts";
-import { Message } from "../message.ts";
+import { Message, NO_BYTES } from "../message.ts";
 import type { Parts } from "../parts.ts";
 import type { Refusal } from "../ports/hooks.ts";
 import { LastingSession } from "../sessions/lasting-session.ts";
@@ -152,10 +152,11 @@ function messageOf(
     publish.source,
     publish.payloadStart,
     publish.payloadEnd,
-    publish.forwarded,
+    publish.forwardedStart === -1 ? publish.forwarded : NO_BYTES,
     messageExpiryInterval === -1 ? Infinity : parts.context.turn.nowMs + messageExpiryInterval * 1000,
     session.clientId,
   );
+  message.forwardedStart = publish.forwardedStart;
   if (publish.qos === 0 && !publish.retain && publish.topicAlias === 0 && messageExpiryInterval === -1) {
     message.frameStart = publish.frameStart;
     message.frameVersion = connection.version === 5 ? 5 : 4;
@@ -276,7 +277,7 @@ function refuse(
 
 /** With Payload Format Indicator 1 the payload has to be UTF-8. 5.0 section 3.3.2.3.2. */
 function hasValidFormat(message: Message): boolean {
-  if (message.forwarded.length === 0) return true;
+  if (message.forwardedLength === 0) return true;
   if (readForwardedProperties(message.forwarded).payloadFormatIndicator !== 1) return true;
   return scanUtf8(message.source, message.payloadStart, message.payloadEnd) !== -1;
 }

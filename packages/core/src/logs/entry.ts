@@ -43,14 +43,14 @@ export function writeEntry(
     message.qos |
       (message.retain ? RETAIN : 0) |
       (message.expiresAtMs === Infinity ? 0 : EXPIRES) |
-      (message.forwarded.length === 0 ? 0 : FORWARDED) |
+      (message.forwardedLength === 0 ? 0 : FORWARDED) |
       (publisherId === "" ? 0 : PUBLISHER) |
       (identifiers.length === 0 ? 0 : IDENTIFIERS),
   );
   writeU48(writer, sequence);
   writer.string(message.topicName);
   if (message.expiresAtMs !== Infinity) writeTime(writer, message.expiresAtMs);
-  if (message.forwarded.length > 0) writeBinary(writer, message.forwarded);
+  if (message.forwardedLength > 0) writeBinary(writer, message.forwarded);
   if (publisherId !== "") writer.string(publisherId);
   if (identifiers.length > 0) {
     writeVarint(writer, identifiers.length);
