@@ -286,9 +286,8 @@ function ownLength({ messageExpiryInterval, topicAlias, subscriptionIdentifiers 
   let length = 0;
   if (messageExpiryInterval >= 0) length += 5;
   if (topicAlias > 0) length += 3;
-  for (let index = 0; index < subscriptionIdentifiers.length; index++) {
-    length += 1 + varintSize(subscriptionIdentifiers[index]!);
-  }
+  if (subscriptionIdentifiers.length === 0) return length;
+  for (const identifier of subscriptionIdentifiers) length += 1 + varintSize(identifier);
   return length;
 }
 
