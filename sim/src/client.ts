@@ -204,7 +204,7 @@ export class SimClient implements ClientEnd {
     const { connection } = this.#model;
     const isClean = connection !== undefined && expiryOf(connection.connect) === 0;
     const isBehind = isClean && model.limits.cleanQueueMessages !== undefined;
-    if (!isSilent && !isRefused && !isBehind)
+    if (!isSilent && !isRefused && !isBehind && !this.#model.wasHeldTooLong)
       model.report.broken("closed", `${clientId} was disconnected without a reason`);
     link.cause();
   }

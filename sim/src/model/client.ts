@@ -31,6 +31,8 @@ export interface World extends Surroundings {
   readonly clock: ClockModel;
   /** Whether the broker may leave packets unread for a while. */
   readonly holdsBack: boolean;
+  /** How long a message is held back for a full queue before it is refused; `Infinity` = none is. */
+  readonly holdTimeoutMs: number;
   /** Whether what the broker did at `timeMs`, and nobody was told, may have been forgotten in a crash. */
   mayBeForgotten(timeMs: number): boolean;
   /** A will arrived somewhere. */
@@ -60,6 +62,8 @@ export interface ConnectionModel {
   readonly pubacks: number[];
   readonly pubrecs: number[];
   readonly pubcomps: number[];
+  /** When each PUBLISH was sent that is not acknowledged, by packet identifier; the oldest first. */
+  readonly openSinceMs: Map<number, number>;
 }
 
 export class ClientModel {
@@ -108,6 +112,7 @@ export class ClientModel {
       pubacks: [],
       pubrecs: [],
       pubcomps: [],
+      openSinceMs: new Map(),
     };
     this.#subscribes.clear();
     this.#unsubscribes.clear();
@@ -283,6 +288,7 @@ export class ClientModel {
     }
     this.#outgoing.set(publish.packetId, message);
     (publish.qos === 1 ? connection.pubacks : connection.pubrecs).push(publish.packetId);
+    connection.openSinceMs.set(publish.packetId, this.#world.nowMs);
   }
 
   #subscribing(session: SessionModel, { packetId, subscriptions, properties }: Subscribe): void {
@@ -305,13 +311,23 @@ export class ClientModel {
     connection.disconnect = disconnect;
     connection.disconnectedMs = this.#world.nowMs;
     // A client of 3.x whose message a full disk refused is closed, and sees it only when what it was sent before is on disk.
-    const mayBeRefused = this.version < 5 && this.#world.stalledMs >= connection.sentMs;
+    const isRefused = this.version < 5 && this.#world.stalledMs >= connection.sentMs;
+    const mayBeRefused = isRefused || this.wasHeldTooLong;
     connection.isDisconnectFirst = connection.link.causeMs > this.#world.nowMs && !mayBeRefused;
     connection.link.cause();
     const { sessionExpiryInterval } = disconnect.properties;
     if (sessionExpiryInterval === undefined) return;
     session.expiryFrom = Math.min(session.expiryFrom, sessionExpiryInterval);
     session.expiryUntil = Math.max(session.expiryUntil, sessionExpiryInterval);
+  }
+
+  /**
+   * Whether a message of a 3.x client may have been refused because it was held back for too long. 3.x has no answer that
+   * says so: the connection is closed.
+   */
+  get wasHeldTooLong(): boolean {
+    const [oldestMs = Infinity] = this.connection?.openSinceMs.values() ?? [];
+    return this.version < 5 && this.#world.nowMs + TURN_MS >= oldestMs + this.#world.holdTimeoutMs;
   }
 
   // --- what the client gets --------------------------------------------------------------------------------------
@@ -364,7 +380,8 @@ export class ClientModel {
     const { connection } = this;
     if (connection === undefined) return;
     const { type, packetId, reasonCode } = ack;
-    const { pubacks, pubrecs, pubcomps } = connection;
+    const { pubacks, pubrecs, pubcomps, openSinceMs } = connection;
+    if (type !== PacketType.PUBCOMP) openSinceMs.delete(packetId);
     const awaited = type === PacketType.PUBACK ? pubacks : type === PacketType.PUBREC ? pubrecs : pubcomps;
     const first = awaited.shift();
     if (first !== packetId) {

@@ -34,6 +34,8 @@ interface WillModel {
 }
 
 const SLACK_MS = 1_000;
+/** The default of `holdTimeout`. */
+const HOLD_TIMEOUT_MS = 60_000;
 
 export class Model implements Surroundings {
   readonly report: Report;
@@ -70,6 +72,11 @@ export class Model implements Surroundings {
   get holdsBack(): boolean {
     const { publish, subscribe } = this.rules.plan;
     return publish || subscribe || this.limits.queuePolicy === "hold";
+  }
+
+  get holdTimeoutMs(): number {
+    const { queuePolicy, holdTimeoutMs = HOLD_TIMEOUT_MS } = this.limits;
+    return queuePolicy === "hold" ? holdTimeoutMs : Infinity;
   }
 
   get messages(): IterableIterator<MessageModel> {
