@@ -153,8 +153,8 @@ export class SessionModel {
           shareName === undefined && !own.some(({ options }) => isLocal(options, message, this.clientId)),
       );
     const isShared = grants.some(({ presence }) => presence.shareName !== undefined);
-    // A queue's limit may cut what one of several subscriptions holds and leave the rest.
-    const isUncertain = isShared || this.#surroundings.isQueueLimited;
+    // A queue's limit may cut what one of several subscriptions holds and leave the rest; so may a damaged block.
+    const isUncertain = isShared || this.#surroundings.isQueueLimited || message.isDamaged;
     const least = isUncertain
       ? 0
       : Math.max(0, ...certain.map((presence) => Math.min(lowestQoS(presence, message), message.qos)));
