@@ -77,6 +77,11 @@ export interface AttachOptions {
 /** 5.0 section 2.4: reason codes from here on refuse. */
 const FIRST_REFUSAL = 0x80;
 
+/** Whether an application's hooks can tell who a client is. */
+export function canIdentify(hooks: Hooks | undefined): boolean {
+  return hooks?.connect !== undefined || (hooks?.authMethods?.size ?? 0) > 0;
+}
+
 /** For connections that come while the broker stops. */
 const NOBODY: ConnectionInput = { receive: () => {}, drained: () => {}, closed: () => {} };
 
@@ -142,6 +147,7 @@ export class Broker {
       await this.stop();
       throw error;
     }
+    this.#checkPermissions();
     setImmediate(() => this.#tellEarlyWarnings());
   }
 
@@ -257,6 +263,16 @@ export class Broker {
     });
     this.#reloader.add(identity);
     return identity;
+  }
+
+  /** Rules for users where nobody can be one do not do what they say: what they deny is not denied either. */
+  #checkPermissions(): void {
+    const { permissions, hooks } = this.#parts;
+    if (permissions?.isAboutUsers !== true || this.#identity !== undefined || canIdentify(hooks)) return;
+    this.#warn(
+      "permissions: seen rules about users or claims, but nothing here can tell who a client is, so all clients are " +
+        "anonymous to them; expected `authentication`, or in a program a `connect` hook",
+    );
   }
 
   #warn(message: string): void {

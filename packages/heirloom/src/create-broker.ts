@@ -1,7 +1,7 @@
 // The library's entry: options in, a running broker out.
 
 import type { Hooks, Store } from "@heirloom/core";
-import { Broker } from "./broker.ts";
+import { Broker, canIdentify } from "./broker.ts";
 import { throwFindings, unknownOption, type Finding } from "./config/findings.ts";
 import { DEFAULT_PORTS, type ListenerOptions } from "./config/listener-options.ts";
 import { resolveSettings, type ServerOptions, type Settings } from "./config/settings.ts";
@@ -92,9 +92,8 @@ export function settingsOf(options: BrokerOptions): Settings {
     });
   }
   const all = listeners ?? shorthandListeners({ port, wsPort, host });
-  const identifies = hooks?.connect !== undefined || (hooks?.authMethods?.size ?? 0) > 0;
   const kind = typeof store === "string" ? { store } : {};
-  const settings = resolveSettings({ ...rest, ...kind, listeners: all }, identifies, findings);
+  const settings = resolveSettings({ ...rest, ...kind, listeners: all }, canIdentify(hooks), findings);
   throwFindings(findings);
   return settings;
 }

@@ -7,7 +7,7 @@ import { describe, it } from "node:test";
 import { createPublish, PacketType } from "@heirloom/codec";
 import type { Access } from "@heirloom/core";
 import { ConfigError, createBroker, type PermissionAnswer, type PermissionCheck } from "heirloom";
-import { createTestBroker, type TestBroker } from "heirloom/testing";
+import { createTestBroker, type TestBroker, type TestBrokerOptions } from "heirloom/testing";
 import { PermissionChain } from "../dist/permissions/chain.js";
 import { CheckSource } from "../dist/permissions/check.js";
 import { ClaimsSource } from "../dist/permissions/claims.js";
@@ -64,6 +64,55 @@ describe("several sources", () => {
     assert.deepEqual(await access.publish("a", 0, false), REFUSED);
     assert.equal(await access.publish("b", 0, false), undefined);
     assert.deepEqual(await access.subscribe("b", 0, undefined), { qos: 0 });
+  });
+});
+
+describe("rules about users where nobody is asked who they are", () => {
+  async function warningsOf(options: TestBrokerOptions): Promise<string[]> {
+    const broker = await createTestBroker(options);
+    const warnings: string[] = [];
+    broker.on("warning", ({ message }) => void warnings.push(message));
+    // Early warnings come in the next round of the event loop.
+    await broker.settle();
+    await broker.stop();
+    return warnings;
+  }
+
+  for (const [name, rule] of [
+    ["users", { users: "alice" }],
+    ["claims", { claims: { role: "admin" } }],
+    ["groups", { groups: "admins" }],
+    ["everybody who is known", { anonymous: false }],
+    ["all but some users", { except: { users: "alice" } }],
+    ["topics with the user name", { topics: "users/%u" }],
+    ["topics with a claim", { topics: "sites/${claims.site}" }],
+  ] as const) {
+    it(`are told of at the start: ${name}`, async () => {
+      const warnings = await warningsOf({
+        permissions: [{ rules: [{ allow: "all", topics: "a", ...rule }] }],
+      });
+      assert.equal(warnings.length, 1);
+      assert.match(warnings[0] ?? "", /^permissions: .*expected `authentication`/);
+    });
+  }
+
+  it("are told of when they stand in claims", async () => {
+    assert.equal((await warningsOf({ permissions: [{ claims: { publish: "pub" } }] })).length, 1);
+  });
+
+  it("are fine when something asks", async () => {
+    const permissions = [{ rules: [{ allow: "all", topics: "#", users: "alice" }] }] as const;
+    const identified = { authentication: [() => ({ account: "a" })], permissions };
+    assert.deepEqual(await warningsOf(identified), []);
+    assert.deepEqual(await warningsOf({ hooks: { connect: () => undefined }, permissions }), []);
+  });
+
+  it("are not what rules about anything else are", async () => {
+    const rules = [
+      { allow: "all", topics: "clients/%c", anonymous: true },
+      { deny: "publish", topics: "#", clientIds: "x*", addresses: "10.0.0.0/8", listeners: "outside" },
+    ] as const;
+    assert.deepEqual(await warningsOf({ permissions: [{ rules }] }), []);
   });
 });
 

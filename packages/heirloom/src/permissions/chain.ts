@@ -38,6 +38,11 @@ export class PermissionChain implements Permissions, Reloadable {
     return undefined;
   }
 
+  /** Whether any source says something about users or claims. */
+  get isAboutUsers(): boolean {
+    return this.#sources.some((source) => source.isAboutUsers === true);
+  }
+
   start(changed: () => void): void {
     this.#changed = changed;
     for (const source of this.#sources) source.start?.(changed);

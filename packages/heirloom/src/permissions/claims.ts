@@ -12,6 +12,7 @@ import type { Source, SourceAccess } from "./verdict.ts";
 const MAX_FILTERS = 1_000;
 
 export class ClaimsSource implements Source {
+  readonly isAboutUsers = true;
   readonly #options: ClaimsPermissionOptions;
 
   constructor(options: ClaimsPermissionOptions) {

@@ -14,7 +14,7 @@ import { Action, type Rule } from "./rule.ts";
 import { RuleIndex } from "./rule-index.ts";
 import { dangerousVariable, type Subject, type Variable } from "./subject.ts";
 import { NO_ACCESS, type Source, type SourceAccess, type SubscribeVerdict, type Verdict } from "./verdict.ts";
-import { isMeant } from "./who.ts";
+import { isMeant, namesUsers } from "./who.ts";
 
 export interface RuleSetOptions {
   /**
@@ -28,6 +28,7 @@ export interface RuleSetOptions {
 export class RuleSet implements Source {
   /** Number of rules. */
   readonly size: number;
+  readonly isAboutUsers: boolean;
   readonly #stages: readonly Stage[];
   readonly #subscribeNeeds: RuleSetOptions["subscribeNeeds"];
   readonly #variables: readonly Variable[];
@@ -38,6 +39,8 @@ export class RuleSet implements Source {
     const all = stages.flat();
     this.size = all.length;
     this.#variables = distinct(all.flatMap((rule) => rule.pattern.variables));
+    this.isAboutUsers =
+      all.some(({ who }) => namesUsers(who)) || this.#variables.some(({ kind }) => kind !== "clientId");
   }
 
   identityFault(subject: Subject): string | undefined {

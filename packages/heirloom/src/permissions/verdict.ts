@@ -25,6 +25,8 @@ export interface Source {
   accessOf(client: ClientInfo): SourceAccess;
   /** What keeps this client from being judged by its rules, as a sentence. Such a client is refused everything. */
   identityFault?(client: ClientInfo): string | undefined;
+  /** Whether it says something about users or claims, which only clients have who showed who they are. */
+  readonly isAboutUsers?: boolean;
   start?(changed: () => void): void;
   stop?(): void;
 }

@@ -27,6 +27,14 @@ export function isMeant(who: Who, subject: Subject, unknown: boolean): boolean {
   return who.except === undefined || !isMeant(who.except, subject, !unknown);
 }
 
+/** Whether it matters who the client showed to be. */
+export function namesUsers(who: Who | undefined): boolean {
+  if (who === undefined) return false;
+  return (
+    who.users !== undefined || who.claims !== undefined || who.anonymous === false || namesUsers(who.except)
+  );
+}
+
 /** The conditions on what is only known of a client that is here. */
 function isThere({ listeners, addresses, claims }: Who, subject: Subject, unknown: boolean): boolean {
   if (listeners === undefined && addresses === undefined && claims === undefined) return true;
