@@ -35,6 +35,8 @@ export const HELP: string = `Usage: heirloom [options]
                         rebuilds a data directory that does not open any more
        heirloom passwd [--scram] [--stdin] [--delete] FILE USER
                         sets or deletes a password in a password file
+       heirloom doctor [options] [--json]
+                        says what is open in a configuration, and what to change
 
 An MQTT 3.1, 3.1.1 and 5.0 broker that keeps what it acknowledged.
 

@@ -5,6 +5,8 @@ import { ConfigError, ListenError } from "../errors.ts";
 
 export const ExitCode = {
   OK: 0,
+  /** `heirloom doctor` found something that is a danger. */
+  DANGER: 1,
   /** A wrong command line. */
   USAGE: 64,
   /** The data directory is of another format, or is none. */

@@ -13,6 +13,9 @@ if (command === "conformance") {
 } else if (command === "passwd") {
   const { passwd } = await import("./passwd.ts");
   await passwd(rest);
+} else if (command === "doctor") {
+  const { doctor } = await import("./doctor.ts");
+  await doctor(rest);
 } else {
   await run(process.argv.slice(2));
 }
