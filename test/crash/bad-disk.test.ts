@@ -29,7 +29,7 @@ const CALLS = [
 
 describe("a disk that fails", { skip: unlessBadDisk() }, () => {
   for (const { call, payloadBytes } of CALLS) {
-    test(`stops the server with 74 when ${call} fails, and what was acknowledged is there after a restart - attack QOS-06`, async (t) => {
+    test(`stops the server with 74 when ${call} fails, and what was acknowledged is there after a restart - attack QOS-06, attack STORE-03`, async (t) => {
       const directory = await directoryFor(t, "disk");
       const data = join(directory, "data");
       const trigger = join(directory, "trigger");

@@ -43,7 +43,7 @@ describe("damaged files", () => {
 
   for (const kind of [".journal", ".log", ".ldb", "MANIFEST", "CURRENT"]) {
     for (const { name, at, damage } of DAMAGES) {
-      test(`${kind} with ${name}: intact data or a refusal, and never silence`, async (t) => {
+      test(`${kind} with ${name}: intact data or a refusal, and never silence - attack STORE-01`, async (t) => {
         const data = await directoryFor(t, "damage");
         await cp(template, data, { recursive: true });
         const path = await fileOf(join(data, kind === ".journal" ? "journal" : "leveldb"), kind);

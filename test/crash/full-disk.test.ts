@@ -22,7 +22,7 @@ const skip =
   process.getuid?.() === 0 && process.platform === "linux" ? false : "needs root, to mount a file system";
 
 test(
-  "a full disk refuses QoS 1 with 0x97, passes QoS 0, and recovers when there is space",
+  "a full disk refuses QoS 1 with 0x97, passes QoS 0, and recovers when there is space - attack STORE-02",
   { skip },
   async (t) => {
     const disk = await mount(t);

@@ -24,7 +24,7 @@ test("calls what is due, earliest first, and not what was cleared or moved on", 
   assert.equal(deadlines.nextMs, undefined);
 });
 
-test("stops after as many as it was told, and says that there are more", () => {
+test("stops after as many as it was told, and says that there are more - attack CPU-07", () => {
   const deadlines = new Deadlines();
   let count = 0;
   for (let number = 0; number < 5; number++) deadlines.set(new Deadline(() => count++), number);

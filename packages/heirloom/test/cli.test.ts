@@ -180,7 +180,7 @@ describe("heirloom, when it cannot start", () => {
     assert.equal(code, 69);
   });
 
-  it("exits with 69 when another process has its data directory open, and names it", async (context) => {
+  it("exits with 69 when another process has its data directory open, and names it - attack STORE-06", async (context) => {
     const { directory } = await started(context);
     const { code, errors } = await failed(context, ["--port", "0"], directory);
     assert.ok(errors.includes("heirloom-data"), errors);
@@ -207,41 +207,45 @@ describe("heirloom, when its disk fails", () => {
   const hasStrace = spawnSync("strace", ["-V"]).status === 0;
   const skip = hasStrace || process.env["CI"] === "true" ? false : "needs strace";
 
-  it("exits with 74 at once, without acknowledging what it could not sync", { skip }, async (context) => {
-    const directory = await newDirectory(context);
-    // Each of Node's threads fails from its twelfth write to the journal on; opening the store needs fewer.
-    const strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=pwrite64", "-e"];
-    const under = [...strace, "inject=pwrite64:error=EIO:when=12+"];
-    const server = new ServerProcess(context, ["--port", "0", "--data", "data"], directory, under);
-    const [, url] = await server.untilOutput(/listening on {2}(\S+)/);
-    const client = await mqtt.connectAsync(url ?? "", { reconnectPeriod: 0 });
-    context.after(() => client.end(true));
-    client.on("error", () => {});
-    const closed = new Promise<false>((resolve) => client.once("close", () => resolve(false)));
-    const acknowledged: string[] = [];
-    // Until the connection ends: the last one is never acknowledged.
-    for (let count = 0; client.connected && count < 1_000; count++) {
-      const topic = `t${count}`;
-      const done = client.publishAsync(topic, "x", { qos: 1, retain: true }).then(
-        () => true,
-        () => false,
-      );
-      if (await Promise.race([done, closed])) acknowledged.push(topic);
-    }
-    assert.equal(await server.exit(), 74);
-    assert.match(server.errors, /^heirloom: .*(EIO|Input\/output error)/m);
-    assert.doesNotMatch(server.errors, /\n\s+at /, "no stack trace");
-    const again = await started(context, ["--data", "data"], directory);
-    const reader = await mqtt.connectAsync(`mqtt://127.0.0.1:${again.port}`, { reconnectPeriod: 0 });
-    context.after(() => reader.end(true));
-    const found = new Set<string>();
-    const all = new Promise<void>((resolve) => {
-      reader.on("message", (topic) => {
-        found.add(topic);
-        if (acknowledged.every((name) => found.has(name))) resolve();
+  it(
+    "exits with 74 at once, without acknowledging what it could not sync - attack STORE-03",
+    { skip },
+    async (context) => {
+      const directory = await newDirectory(context);
+      // Each of Node's threads fails from its twelfth write to the journal on; opening the store needs fewer.
+      const strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=pwrite64", "-e"];
+      const under = [...strace, "inject=pwrite64:error=EIO:when=12+"];
+      const server = new ServerProcess(context, ["--port", "0", "--data", "data"], directory, under);
+      const [, url] = await server.untilOutput(/listening on {2}(\S+)/);
+      const client = await mqtt.connectAsync(url ?? "", { reconnectPeriod: 0 });
+      context.after(() => client.end(true));
+      client.on("error", () => {});
+      const closed = new Promise<false>((resolve) => client.once("close", () => resolve(false)));
+      const acknowledged: string[] = [];
+      // Until the connection ends: the last one is never acknowledged.
+      for (let count = 0; client.connected && count < 1_000; count++) {
+        const topic = `t${count}`;
+        const done = client.publishAsync(topic, "x", { qos: 1, retain: true }).then(
+          () => true,
+          () => false,
+        );
+        if (await Promise.race([done, closed])) acknowledged.push(topic);
+      }
+      assert.equal(await server.exit(), 74);
+      assert.match(server.errors, /^heirloom: .*(EIO|Input\/output error)/m);
+      assert.doesNotMatch(server.errors, /\n\s+at /, "no stack trace");
+      const again = await started(context, ["--data", "data"], directory);
+      const reader = await mqtt.connectAsync(`mqtt://127.0.0.1:${again.port}`, { reconnectPeriod: 0 });
+      context.after(() => reader.end(true));
+      const found = new Set<string>();
+      const all = new Promise<void>((resolve) => {
+        reader.on("message", (topic) => {
+          found.add(topic);
+          if (acknowledged.every((name) => found.has(name))) resolve();
+        });
       });
-    });
-    await reader.subscribeAsync("#");
-    if (acknowledged.length > 0) await all;
-  });
+      await reader.subscribeAsync("#");
+      if (acknowledged.length > 0) await all;
+    },
+  );
 });

@@ -107,6 +107,16 @@ describe("a fault in the server", () => {
   }
 });
 
+describe("the server as root", () => {
+  it("says loudly that it should not be - attack CFG-05", async (context) => {
+    const { server } = await started(context, "");
+    server.process.kill("SIGTERM");
+    assert.equal(await server.exit(), 0);
+    const isRoot = process.getuid?.() === 0;
+    assert.equal(/^warning: running as root: /m.test(server.errors), isRoot);
+  });
+});
+
 describe("the debugger of Node", () => {
   it("is not opened by SIGUSR1 - attack JS-06", async (context) => {
     const { server, port } = await started(context, "");

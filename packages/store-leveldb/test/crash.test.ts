@@ -35,7 +35,7 @@ async function killAfter(child: Child, count: number): Promise<number> {
 }
 
 describe("LevelStore and processes", () => {
-  it("keeps a second process out with STORE_LOCKED, within a second, and names the directory", async (t) => {
+  it("keeps a second process out with STORE_LOCKED, within a second, and names the directory - attack STORE-06", async (t) => {
     const directory = await newDirectory(t);
     const child = startChild(directory);
     t.after(() => child.kill("SIGKILL"));

@@ -11,7 +11,7 @@ import { batchOf, newDirectory, openStore, recordsOf, withDatabase } from "./sup
 
 describe("DataDirectory", () => {
   it(
-    "is created with its parents, for its owner only, with a format file",
+    "is created with its parents, for its owner only, with a format file - attack CFG-03",
     { skip: process.platform === "win32" },
     async (t) => {
       const directory = join(await newDirectory(t), "deeper");

@@ -76,7 +76,7 @@ async function checkContents(store: LevelStore, count: number): Promise<void> {
 }
 
 describe("LevelStore on a full disk", () => {
-  it("refuses with STORE_FULL, stays readable, and goes on when there is space again", async (t) => {
+  it("refuses with STORE_FULL, stays readable, and goes on when there is space again - attack STORE-02", async (t) => {
     const disk = await mountDisk(t);
     if (disk === undefined) return;
     const directory = join(disk, "data");

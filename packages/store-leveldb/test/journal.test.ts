@@ -95,7 +95,7 @@ describe("journal", () => {
     }
   });
 
-  it("leaves out a last record that was not written to its end, wherever it broke off, and goes on", async (t) => {
+  it("leaves out a last record that was not written to its end, wherever it broke off, and goes on - attack STORE-01", async (t) => {
     const crashed = await crashAfter(t, commitThree);
     for (const part of [0.01, 0.05, 0.1, 0.5, 0.9, 0.99]) {
       const directory = await newDirectory(t);
@@ -118,7 +118,7 @@ describe("journal", () => {
     ["checksum", -12],
     ["end", -1],
   ] as const) {
-    it(`tells a record in the middle with a flipped bit in its ${what}, puts it aside, and serves those behind it`, async (t) => {
+    it(`tells a record in the middle with a flipped bit in its ${what}, puts it aside, and serves those behind it - attack STORE-01`, async (t) => {
       const directory = await crashAfter(t, commitThree);
       await change(directory, (bytes, [, b, c]) => {
         // The end of the record is followed by zeros.
