@@ -5,7 +5,7 @@ import { describe, it } from "node:test";
 import { printable } from "../dist/cli/printable.js";
 
 describe("printable", () => {
-  it("leaves one line without control characters, whatever comes in - attack LOG-01", () => {
+  it("leaves one line without control characters, whatever comes in - attack LOG-01, attack PARSE-14", () => {
     for (let code = 0; code <= 0xffff; code++) {
       const line = printable(`a${String.fromCharCode(code)}b`);
       assert.doesNotMatch(line, /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u);
