@@ -114,7 +114,7 @@ test("a handler that throws is reported and does not stop the broker", async () 
   assert.equal(failures.length, 2);
 });
 
-test("asks the publish hook for wills too, also after a restart, and stands a hook that throws", async () => {
+test("asks the publish hook for wills too, also after a restart, and stands a hook that throws - attack JS-02", async () => {
   const asked: string[] = [];
   const broker = await MemoryBroker.start({
     hooks: {

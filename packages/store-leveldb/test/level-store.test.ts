@@ -49,7 +49,7 @@ for (const journalBytes of SIZES) {
 
 describe("LevelStore", () => {
   for (const seed of [1, 2, 3]) {
-    it(`agrees with a store in memory over 400 random batches, seed ${seed}`, async (t) => {
+    it(`agrees with a store in memory over 400 random batches, while they move from the journal, seed ${seed} - attack STORE-05`, async (t) => {
       const random = randomOf(seed);
       const directory = await newDirectory(t);
       let store = await openStore(t, directory, { journalBytes: 65_536 });
