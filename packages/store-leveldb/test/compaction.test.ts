@@ -1,0 +1,43 @@
+// What was trimmed does not stay in the files for ever: its range is rewritten when enough of it is gone.
+
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { batchOf, newDirectory, openStore } from "./support.ts";
+
+/** More than have to be trimmed before it is worth it. */
+const INDEXES = 40_000;
+const BLOCK = 1_000;
+
+/** Whether any file of the directory has these bytes in it. A file may be gone while it is looked at. */
+async function isFound(directory: string, bytes: Buffer): Promise<boolean> {
+  const names = await readdir(directory, { recursive: true });
+  const files = names.map((name) => readFile(join(directory, name)).catch(() => Buffer.alloc(0)));
+  return (await Promise.all(files)).some((file) => file.includes(bytes));
+}
+
+describe("Compaction", () => {
+  it("takes messages that were delivered or have expired out of the files - attack STORE-04", async (t) => {
+    const directory = await newDirectory(t);
+    // Random bytes: what cannot be made shorter stands in the files as it is.
+    const canary = randomBytes(64);
+    const first = await openStore(t, directory);
+    await first.commit(
+      batchOf((batch) => {
+        for (let index = 0; index < INDEXES; index += BLOCK) {
+          batch.append({ logId: 1, firstIndex: index, lastIndex: index + BLOCK - 1, bytes: canary });
+        }
+      }),
+    );
+    await first.close();
+    const store = await openStore(t, directory, { compactAfterMs: 0 });
+    assert.ok(await isFound(directory, canary));
+    await store.commit(batchOf((batch) => batch.trim(1, 0, INDEXES)));
+    // The time limit of the test is the only clock.
+    while (await isFound(directory, canary));
+    await store.close();
+    assert.equal(await isFound(directory, canary), false);
+  });
+});
