@@ -458,3 +458,26 @@ test("a delivery hook that never answers holds up one connection, not the sessio
     'PUBLISH 1 t qos=1 dup=0 "x"',
   ]);
 });
+
+test("a QoS 0 message that expired while the delivery hook kept others waiting is not sent - 5.0 [MQTT-3.3.2-5]", async () => {
+  const waiting: (() => void)[] = [];
+  const broker = await MemoryBroker.start({
+    hooks: {
+      deliver: ({ topicName }) =>
+        topicName === "slow"
+          ? new Promise<undefined>((resolve) => waiting.push(() => resolve(undefined)))
+          : undefined,
+    },
+  });
+  const sub = await lasting(broker, "sub");
+  await sub.subscribe([{ topicFilter: "#", qos: 0 }]);
+  const pub = await clean(broker, "pub");
+  await pub.publish({ topicName: "slow" });
+  await pub.publish({ topicName: "late", messageExpiryInterval: 2 });
+  await pub.publish({ topicName: "lasting" });
+  await broker.advance(3);
+  waiting.shift()?.();
+  await broker.settle();
+  assert.deepEqual(sub.words(), ['PUBLISH slow qos=0 ""', 'PUBLISH lasting qos=0 ""']);
+  assert.equal(broker.counters.expired, 1);
+});

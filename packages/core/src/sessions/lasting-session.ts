@@ -305,6 +305,11 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
   #sendQueuedQoS0(): boolean {
     const waiting = this.queue.shift();
     if (waiting === undefined) return false;
+    // 5.0 [MQTT-3.3.2-5]: the hook may have kept those before it waiting for long.
+    if (waiting.message.expiresAtMs <= this.context.turn.nowMs) {
+      this.leaveOut("expired");
+      return true;
+    }
     this.throughHook(waiting.message, 0, (message) => {
       if (message === undefined) this.leaveOut("droppedRefused");
       else this.outlet?.sendQoS0(message, waiting.retain, waiting.identifiers);
