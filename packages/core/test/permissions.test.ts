@@ -119,7 +119,7 @@ test("3.1.1 is told nothing of a refused PUBLISH, and 0x80 of a refused filter -
   assert.deepEqual(await client.subscribe("a"), ["SUBACK 2 0x80"]);
 });
 
-test("no client publishes to the broker's own topics, by alias or will either - attack AUTHZ-09", async () => {
+test("no client publishes to the broker's own topics, by alias or will either; other topics with $ are theirs - attack AUTHZ-09, attack AUTHZ-11", async () => {
   const broker = await MemoryBroker.start();
   const watcher = await lasting(broker, "watcher");
   await watcher.subscribe(["$SYS/#", "$CONTROL/#", "$local/#", "$free/#"]);
@@ -135,6 +135,11 @@ test("no client publishes to the broker's own topics, by alias or will either - 
   client.sendPublish({ topicName: "", topicAlias: 1, retain: true });
   assert.deepEqual(await client.publish({ topicName: "$free/a" }), []);
   assert.deepEqual(watcher.words(), ['PUBLISH $free/a qos=0 ""']);
+  for (const topicName of ["$", "$x", "$/", "$SYSx", "$SYSx/y"]) {
+    await client.subscribe(topicName);
+    const words = await client.publish({ topicName });
+    assert.deepEqual(words, [`PUBLISH ${topicName} qos=0 ""`]);
+  }
   assert.equal(broker.counters.retained, 0);
 });
 
