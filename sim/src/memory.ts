@@ -20,7 +20,8 @@ export function judgeMemory(broker: Broker, clients: number, unsyncedBytes: numb
   const outputOfOne = 2 * limits.outputBytes + limits.maximumPacketSize + LARGEST_MESSAGE + ANSWERS;
   tooMuch("outputBytes", counters.outputBytes, (counters.connectionsOpen + clients) * outputOfOne);
   tooMuch("retained", counters.retained, limits.retainedMessages);
-  const deadlines = DEADLINES_EACH * (counters.connectionsOpen + counters.sessions) + counters.retained + 1;
+  const each = DEADLINES_EACH * (counters.connectionsOpen + counters.sessions);
+  const deadlines = each + counters.retained + counters.held + 1;
   tooMuch("deadlines", counters.deadlines, deadlines);
 }
 

@@ -2,6 +2,7 @@
 // Knows no packet; MQTT 5.0 section 1.5.
 import { copyOf, EMPTY } from "./bytes.ts";
 import { MalformedPacketError } from "./errors.ts";
+import type { LastProperties } from "./last-properties.ts";
 import type { ProtocolVersion } from "./protocol.ts";
 import { decodeAscii, decodeUtf8 } from "./text.ts";
 import { scanUtf8 } from "./utf8.ts";
@@ -14,6 +15,8 @@ export class Reader {
   end = 0;
   /** Where the packet's fixed header begins in `bytes`; -1 when its length is not in the shortest form. */
   frameStart = 0;
+  /** The properties of the last PUBLISH: publishers repeat themselves. */
+  lastProperties: LastProperties | undefined;
   /** The version that the CONNECT at hand names, as soon as that is read. */
   connectVersion: ProtocolVersion | undefined;
   /** User Properties that one list may have. */

@@ -10,6 +10,14 @@ import { MemoryStep } from "./memory-ceiling.ts";
 import type { Message } from "./message.ts";
 import type { RetainedMessages } from "./retained.ts";
 
+/** A message that is held. */
+export interface Waiting {
+  /** Whether there is room at last. */
+  readonly hasRoom: Promise<boolean>;
+  /** Nobody wants to publish it any more. */
+  giveUp(): void;
+}
+
 export class Acceptance {
   readonly #context: Context;
   readonly #fanOut: FanOut;
@@ -72,11 +80,11 @@ export class Acceptance {
   }
 
   /**
-   * `undefined` when there is room. Otherwise a promise to wait for before `accept`: while the disk does not keep up, and
+   * `undefined` when there is room. Otherwise something to wait for before `accept`: while the disk does not keep up, and
    * by the policy "hold" while a queue is full. It says whether there is room at last. Some wait for themselves: a client's
    * acknowledgements stand behind its PUBLISH that is held for its own queue. So nobody waits for ever.
    */
-  room(topicName: string): Promise<boolean> | undefined {
+  room(topicName: string): Waiting | undefined {
     const { counters, limits } = this.#context;
     if (counters.unsavedBytes <= limits.unsavedBytes && limits.queuePolicy !== "hold") return undefined;
     return this.#hasRoom(topicName) ? undefined : this.#waitForRoom(topicName);
@@ -90,21 +98,24 @@ export class Acceptance {
     return limits.queuePolicy !== "hold" || !this.#isAnyFull(logs);
   }
 
-  #waitForRoom(topicName: string): Promise<boolean> {
-    const { deadlines, turn, limits } = this.#context;
-    return new Promise((resolve) => {
-      const end = (hasRoom: boolean): void => {
-        deadlines.clear(longest);
-        this.#waiting.delete(look);
-        resolve(hasRoom);
-      };
-      const look = (): void => {
-        if (this.#hasRoom(topicName)) end(true);
-      };
-      const longest = new Deadline(() => end(false));
-      this.#waiting.add(look);
-      deadlines.set(longest, turn.nowMs + limits.holdTimeoutMs);
-    });
+  #waitForRoom(topicName: string): Waiting {
+    const { deadlines, turn, limits, counters } = this.#context;
+    let resolve = (_: boolean): void => undefined;
+    const hasRoom = new Promise<boolean>((settle) => (resolve = settle));
+    const end = (answer: boolean): void => {
+      deadlines.clear(longest);
+      this.#waiting.delete(look);
+      counters.held = this.#waiting.size;
+      resolve(answer);
+    };
+    const look = (): void => {
+      if (this.#hasRoom(topicName)) end(true);
+    };
+    const longest = new Deadline(() => end(false));
+    this.#waiting.add(look);
+    counters.held = this.#waiting.size;
+    deadlines.set(longest, turn.nowMs + limits.holdTimeoutMs);
+    return { hasRoom, giveUp: () => end(false) };
   }
 
   /** Queues became shorter, or ended, or the disk kept up, or is full: publishers that wait look again. */

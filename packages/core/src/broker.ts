@@ -471,7 +471,8 @@ export class Broker implements ConnectionHost {
     const { acceptance, context } = this.#parts;
     if (!this.#isOpen) throw new UsageError("publish() on a broker that does not run");
     const message = Message.of(fields).own();
-    if ((await acceptance.room(message.topicName)) === false) {
+    const room = acceptance.room(message.topicName);
+    if (room !== undefined && !(await room.hasRoom)) {
       context.counters.refused++;
       return ReasonCode.QUOTA_EXCEEDED;
     }

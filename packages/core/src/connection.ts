@@ -94,6 +94,8 @@ export class Connection implements Outlet, Flushable {
   authentication: AuthenticationLimit | undefined;
   /** CONNECT and its client while AUTH packets go back and forth. */
   pendingConnect: { readonly connect: Connect; readonly client: ClientInfo } | undefined;
+  /** A PUBLISH of the client's that is held for want of room. */
+  held: { giveUp(): void } | undefined;
   /** The topic name that was checked last; publishers repeat theirs. */
   checkedTopicName = "";
   readonly #host: ConnectionHost;
@@ -387,6 +389,7 @@ export class Connection implements Outlet, Flushable {
     this.context.deadlines.clear(this.#deadline);
     if (this.#validity !== undefined) this.context.deadlines.clear(this.#validity);
     this.access?.close();
+    this.held?.giveUp();
     this.authentication?.end();
     if (this.#rest !== undefined) this.context.deadlines.clear(this.#rest);
     const { observer } = this.context;

@@ -72,6 +72,8 @@ export class Counters {
   /** Gauge: bytes of queued messages that are not on disk yet. */
   unsavedBytes = 0;
   /** Gauge: bytes that wait for sockets, or for the disk before that. */
+  /** Gauge: messages that are held for want of room: at most one of each connection, and the application's own. */
+  held = 0;
   /** Times that a client was made to wait, or was disconnected, for sending too fast. */
   rateLimited = 0;
   /** CONNECTs that were refused because clients drove each other out too often. */

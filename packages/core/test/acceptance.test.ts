@@ -155,6 +155,19 @@ test("hold: a client that is held for its own queue goes on", async () => {
   assert.match(words.join(), /PUBACK 1\d 0x97.*PUBLISH 2 t/);
 });
 
+test("hold: nothing is held for a connection that is gone", async () => {
+  const { broker, pub } = await brokerWithQueue({ queueMessages: 1, queuePolicy: "hold" });
+  await publishAll(pub, "t", 1, numbers(1));
+  for (let count = 0; count < 5; count++) {
+    const client = await clean(broker, `p${count}`);
+    await client.publish({ topicName: "t", qos: 1 });
+    assert.equal(broker.counters.held, 1);
+    await client.drop();
+    assert.equal(broker.counters.held, 0);
+  }
+  assert.equal(broker.counters.refused, 0);
+});
+
 test("hold: the end of the full session lets its publishers go on", async () => {
   const { broker, pub } = await brokerWithQueue({ queueMessages: 2, queuePolicy: "hold" });
   await publishAll(pub, "t", 1, numbers(2));

@@ -6,6 +6,7 @@
 import { EMPTY, viewOf } from "../bytes.ts";
 import { MalformedPacketError, ProtocolError, UsageError } from "../errors.ts";
 import { readMessageProperties } from "../forwarded.ts";
+import { LastProperties } from "../last-properties.ts";
 import { readNumber } from "../properties.ts";
 import type { PropertyDefinition } from "../properties.ts";
 import { PacketType } from "../protocol.ts";
@@ -171,10 +172,8 @@ export function readPublish(reader: Reader, flags: number, version: ProtocolVers
   publish.packetId = packetId;
   publish.frameStart = isDup && qos === 0 ? -1 : reader.frameStart;
   if (version === 5) {
-    identifiers.length = 0;
-    publish.forwardedStart = readMessageProperties(reader, PacketType.PUBLISH, publish, readOwnProperty);
+    readPublishProperties(reader, publish);
     publish.payloadStart = reader.position;
-    if (identifiers.length > 0) publish.subscriptionIdentifiers = identifiers.slice();
     checkProperties(publish, side);
   } else if (topicName === "") {
     // 3.1.1 [MQTT-4.7.3-1]
@@ -185,6 +184,29 @@ export function readPublish(reader: Reader, flags: number, version: ProtocolVers
 
 function qosOf(flags: number): QoS {
   return (flags & 2) !== 0 ? 1 : (flags & 4) !== 0 ? 2 : 0;
+}
+
+// The properties of the packet before are recognised by their bytes, and neither checked nor read again.
+function readPublishProperties(reader: Reader, publish: Publish): void {
+  const lastProperties = (reader.lastProperties ??= new LastProperties());
+  const start = reader.position;
+  if (lastProperties.isAt(reader)) {
+    reader.position = start + lastProperties.length;
+    publish.messageExpiryInterval = lastProperties.messageExpiryInterval;
+    publish.topicAlias = lastProperties.topicAlias;
+    if (lastProperties.forwardedOffset !== -1)
+      publish.forwardedStart = start + lastProperties.forwardedOffset;
+    return;
+  }
+  identifiers.length = 0;
+  publish.forwardedStart = readMessageProperties(reader, PacketType.PUBLISH, publish, readOwnProperty);
+  if (identifiers.length > 0) publish.subscriptionIdentifiers = identifiers.slice();
+  const { forwardedStart } = publish;
+  // Only what stands in one piece in front of the payload can be told by an offset.
+  if (identifiers.length > 0 || (forwardedStart === -1 && publish.forwarded.length > 0)) return;
+  const { messageExpiryInterval, topicAlias } = publish;
+  const forwardedOffset = forwardedStart === -1 ? -1 : forwardedStart - start;
+  lastProperties.remember(reader, start, { messageExpiryInterval, topicAlias, forwardedOffset });
 }
 
 // Subscription Identifiers of the packet that is being read: a server may send any number of them.

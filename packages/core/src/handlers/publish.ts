@@ -203,7 +203,9 @@ function acceptWithRoom(
     return;
   }
   message.own();
-  return room.then((hasRoom) => {
+  connection.held = room;
+  return room.hasRoom.then((hasRoom) => {
+    connection.held = undefined;
     if (connection.state !== "connected") return;
     if (hasRoom) accept(parts, connection, session, publish, message);
     else refuseForRoom(parts, connection, session, publish);

@@ -168,11 +168,18 @@ export abstract class Session implements Pumpable, Subscriber {
     if (this.outlet === undefined) return;
     if (this.context.hooks.deliver === undefined) {
       this.outlet.sendQoS0(message, retain, identifiers);
-    } else if (this.queue.bytes < this.context.limits.outputBytes) {
+    } else if (this.#hasRoomForQoS0(message)) {
       this.enqueue({ message: message.own(), qos: 0, retain, identifiers, shared: undefined });
     } else {
       this.context.counters.droppedQoS0++;
     }
+  }
+
+  /** Whether one more may wait for the delivery hook: within the bounds of the queue, and of what waits for a socket. */
+  #hasRoomForQoS0(message: Message): boolean {
+    const { outputBytes, cleanQueueMessages, cleanQueueBytes } = this.context.limits;
+    const { length, bytes } = this.queue;
+    return bytes < outputBytes && length < cleanQueueMessages && bytes + message.heldBytes <= cleanQueueBytes;
   }
 
   /** Sends as much as window and socket take: first what is to be resent, then what waits. */
