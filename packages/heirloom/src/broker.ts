@@ -318,6 +318,7 @@ export class Broker {
         emitEvent(this.#eventListeners, "refused", { remoteAddress, reasonCode, reason });
       },
       dropped: () => this.#counters.handshakesDropped++,
+      flooded: () => this.#counters.tlsFloodsEnded++,
       warning: (message) => this.#warn(message),
     };
     if (settings.transport === "tcp") {

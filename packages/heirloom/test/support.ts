@@ -62,6 +62,8 @@ export class Accepting implements ListenerHost {
   readonly warnings: string[] = [];
   /** Connections that gave way to others. */
   droppedCount = 0;
+  /** Connections that were ended for records with nothing in them. */
+  floodedCount = 0;
   readonly #connections: NotingConnection[] = [];
   readonly #waiting: ((connection: NotingConnection) => void)[] = [];
   readonly #refusalsWaiting: (() => void)[] = [];
@@ -87,6 +89,10 @@ export class Accepting implements ListenerHost {
 
   readonly dropped = (): void => {
     this.droppedCount++;
+  };
+
+  readonly flooded = (): void => {
+    this.floodedCount++;
   };
 
   readonly warning = (message: string): void => {

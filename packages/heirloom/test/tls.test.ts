@@ -15,6 +15,7 @@ import type { OpenListener } from "../dist/transports/transport.js";
 import { listenWebSocket } from "../dist/transports/websocket.js";
 import { certificateFile, clientPair, serverPair } from "./certificates.ts";
 import { Accepting, connectTcp, newDirectory, readAll, type NotingConnection } from "./support.ts";
+import { Tls13Client } from "./tls13-client.ts";
 
 const SERVER = serverPair("server");
 const MUTUAL: TlsOptions = { ...SERVER, ca: certificateFile("ca.pem"), clientCertificate: "required" };
@@ -61,6 +62,21 @@ async function connected(
   const socket = await client(context, listener, options);
   await once(socket, "secureConnect");
   return { socket, connection: await accepting.next() };
+}
+
+/** Makes the broker look at its connections over TLS when the test says so, which it does at times of its own. */
+function looks(context: TestContext): () => void {
+  const all: (() => void)[] = [];
+  // Timers of `context.mock` fire in the first test of a file only, with Node 20.
+  const { setInterval } = globalThis;
+  context.mock.method(globalThis, "setInterval", (look: () => void, everyMs: number) => {
+    all.push(look);
+    return setInterval(look, everyMs);
+  });
+  return () => {
+    assert.ok(all.length > 0);
+    for (const look of all) look();
+  };
 }
 
 /** Connects, and waits until the listener says why not. */
@@ -141,6 +157,75 @@ describe("a listener with TLS", () => {
     const [error] = await once(socket, "error");
     assert.match(String(error), /no renegotiation/);
     await connection.until(() => connection.isTransportClosed);
+  });
+
+  it("ends a connection that sends next to nothing but KeyUpdate - attack TLS-02", async (context) => {
+    const look = looks(context);
+    const tls = await listening(context, SERVER);
+    const other = await connected(context, tls);
+    const flooding = await Tls13Client.connect(context, tls.listener.port);
+    const connection = await tls.accepting.next();
+    flooding.updateKeys(3_000);
+    // It is read, so all before it was.
+    flooding.send("x");
+    await connection.until(() => connection.received.length === 1);
+    assert.equal(tls.accepting.floodedCount, 0);
+    look();
+    assert.equal(tls.accepting.floodedCount, 1);
+    await connection.until(() => connection.isTransportClosed);
+    assert.match(String(connection.closes[0]), /TLS: 8\d{4} bytes of records had 1 bytes of data in them/);
+    await flooding.untilClosed();
+    other.socket.write("served");
+    await other.connection.until(() => other.connection.received.length === 6);
+  });
+
+  it("lets clients change their keys now and then, and send much or little - attack TLS-02", async (context) => {
+    const look = looks(context);
+    const tls = await listening(context, SERVER);
+    const client13 = await Tls13Client.connect(context, tls.listener.port);
+    const connection = await tls.accepting.next();
+    let expected = 0;
+    const sendAndLook = async (text: string): Promise<void> => {
+      for (const byte of text) client13.send(byte);
+      expected += text.length;
+      await connection.until(() => connection.received.length === expected);
+      look();
+    };
+    for (let count = 0; count < 3; count++) {
+      client13.updateKeys(2_000);
+      await sendAndLook("x");
+    }
+    // Byte by byte: 92,000 bytes of records.
+    await sendAndLook("y".repeat(4_000));
+    await sendAndLook("");
+    assert.equal(tls.accepting.floodedCount, 0);
+    client13.send("still here");
+    await connection.until(() => connection.received.length === expected + 10);
+  });
+
+  it("ends a WebSocket that sends next to nothing but KeyUpdate, and says why - attack TLS-02", async (context) => {
+    const look = looks(context);
+    const tls = await listening(context, SERVER, { transport: "websocket" });
+    const upgrade = [
+      "GET / HTTP/1.1",
+      "Host: localhost",
+      "Connection: Upgrade",
+      "Upgrade: websocket",
+      "Sec-WebSocket-Version: 13",
+      "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+      "Sec-WebSocket-Protocol: mqtt",
+    ];
+    const flooding = await Tls13Client.connect(context, tls.listener.port);
+    flooding.send(`${upgrade.join("\r\n")}\r\n\r\n`);
+    const connection = await tls.accepting.next();
+    flooding.updateKeys(4_000);
+    // A binary frame with one byte, masked with zeros.
+    flooding.send("\x82\x81\0\0\0\0x");
+    await connection.until(() => connection.received.length === 1);
+    look();
+    assert.equal(tls.accepting.floodedCount, 1);
+    await connection.until(() => connection.isTransportClosed);
+    assert.match(String(connection.closes[0]), /TLS: \d+ bytes of records had \d{3} bytes of data in them/);
   });
 
   it("takes ALPN mqtt or none, and refuses clients that only offer others - attack TLS-07", async (context) => {

@@ -57,6 +57,15 @@ export class Arrival {
     return true;
   }
 
+  /** Closes the connection, also when it has got in, for what `stream`, its encrypted one, was made to read. */
+  flooded(stream: Socket, reason: string): void {
+    this.#host.flooded();
+    this.refuse(ReasonCode.QUOTA_EXCEEDED, reason);
+    // Whoever has the stream by now learns why.
+    stream.destroy(new Error(reason));
+    this.socket.destroy();
+  }
+
   /** It got in: what comes now is MQTT, and the broker's. */
   enter(): Peer {
     this.#isOver = true;

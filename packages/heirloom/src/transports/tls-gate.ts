@@ -8,6 +8,7 @@ import { DEFAULT_TLS_HANDSHAKES, type TlsOptions } from "../config/tls-options.t
 import { messageOf, systemCode } from "../errors.ts";
 import type { Arrival } from "./arrival.ts";
 import { clientCertificateOf } from "./peer-certificate.ts";
+import { RecordWatch } from "./record-watch.ts";
 import type { TlsMaterial } from "./tls-files.ts";
 
 /** Connections that wait for their handshake at most. Nobody is known of them, and each has a deadline. */
@@ -24,6 +25,7 @@ export class TlsGate {
   /** Handshakes that are under way, by what their socket can be recognised by. */
   readonly #underWay = new Map<string, Arrival>();
   readonly #waiting = new Set<Arrival>();
+  readonly #recordWatch = new RecordWatch();
   #handshakes = 0;
 
   /** @param protocol what the clients speak inside, by its name in ALPN. */
@@ -99,8 +101,12 @@ export class TlsGate {
     }
     this.#release(key, arrival);
     const fault = this.#shown(arrival, stream);
-    if (fault === undefined) this.#secured(arrival, stream);
-    else arrival.fail(ReasonCode.NOT_AUTHORIZED, `client certificate: ${fault}`);
+    if (fault !== undefined) {
+      arrival.fail(ReasonCode.NOT_AUTHORIZED, `client certificate: ${fault}`);
+      return;
+    }
+    this.#recordWatch.watch(arrival, stream);
+    this.#secured(arrival, stream);
   }
 
   /** Takes note of the certificate that the client showed. @returns why it is not let in. */

@@ -34,6 +34,8 @@ export interface ListenerHost {
   refused(remoteAddress: string, reasonCode: number, reason: string): void;
   /** There were more of those that are on their way in than there may be, and one was closed. */
   dropped(): void;
+  /** A connection was ended for records of TLS with next to nothing in them. */
+  flooded(): void;
   /** Something that an operator should look at. */
   warning(message: string): void;
 }

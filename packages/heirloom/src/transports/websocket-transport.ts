@@ -45,6 +45,11 @@ export class WebSocketTransport implements NewTransport {
     return false;
   }
 
+  /** The stream below failed. */
+  lost(error: Error): void {
+    this.#tellClosed(error);
+  }
+
   end(): void {
     this.#connection = undefined;
     this.#finish(CloseCode.NORMAL);

@@ -104,7 +104,10 @@ class Upgrades {
     if (!this.#admitForwarded(arrival, request)) return;
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       limitFirstMessage(request.socket, webSocket, this.#maximumConnectSize);
-      this.#host.accept(new WebSocketTransport(webSocket, arrival.enter()));
+      const transport = new WebSocketTransport(webSocket, arrival.enter());
+      // `ws` says that a connection is lost, but not why.
+      socket.on("error", (error: Error) => transport.lost(error));
+      this.#host.accept(transport);
     });
   }
 
