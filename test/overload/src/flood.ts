@@ -12,7 +12,7 @@ export const KIBIBYTE = 1_024;
 export const MEBIBYTE = 1_048_576;
 
 /** Compiled code, the young generation of the heap and garbage that was not collected yet. */
-export const SLACK_BYTES: number = 96 * MEBIBYTE;
+export const SLACK_BYTES: number = 192 * MEBIBYTE;
 
 /** The names of counters that a flood is about. */
 type CounterName = keyof Report["counters"];
