@@ -6,6 +6,7 @@ import { say } from "./ensure.mjs";
 
 /** `usedBy` finds the paths of the tests that need it; `probe` is a shell command that ends with 0 when it is there. */
 const TOOLS = [
+  { debian: "mosquitto", usedBy: /interop\/.*acl-file|differential/, probe: "command -v mosquitto" },
   { debian: "mosquitto-clients", usedBy: /interop\/.*mosquitto/, probe: "command -v mosquitto_pub" },
   { debian: "python3-paho-mqtt", usedBy: /interop\/.*paho/, probe: "/usr/bin/python3 -c 'import paho.mqtt'" },
   { debian: "chromium", usedBy: /interop\/.*browser/, probe: "command -v chromium" },
