@@ -41,7 +41,7 @@ export type { ClientCertificate, Transport } from "./ports/transport.ts";
 export type { World } from "./ports/world.ts";
 export { Receiver } from "./qos/receiver.ts";
 export { Sender } from "./qos/sender.ts";
-export type { Delivery } from "./qos/sender.ts";
+export type { Delivery } from "./qos/in-flight.ts";
 export { MemoryStore } from "./stores/memory-store.ts";
 export type { GroupInfo, SessionInfo } from "./session-info.ts";
 export type { Subscription } from "./subscription.ts";

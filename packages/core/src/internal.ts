@@ -9,6 +9,7 @@ export { Log } from "./logs/log.ts";
 export { remainingExpirySeconds } from "./message.ts";
 export { Output } from "./output.ts";
 export { OutputBudget } from "./output-budget.ts";
+export { InFlight } from "./qos/in-flight.ts";
 export { IncomingAliases, OutgoingAliases } from "./qos/topic-alias.ts";
 export { enforceQueueLimit } from "./queue-limit.ts";
 export { MemoryQueue } from "./sessions/memory-queue.ts";

@@ -34,10 +34,10 @@ test("a QoS 2 delivery keeps its place until PUBCOMP, or PUBREC with an error - 
   sender.start(2, "a");
   sender.start(2, "b");
   assert.equal(sender.room, 0);
-  assert.deepEqual(sender.pubrec(1, false), {
-    outcome: "release",
-    delivery: { packetId: 1, qos: 2, ref: "a", isReleased: true, isCounted: true },
-  });
+  const release = sender.pubrec(1, false);
+  assert.ok(release !== "unknown" && release.outcome === "release");
+  const { packetId, qos, ref, isReleased, isCounted } = release.delivery;
+  assert.deepEqual([packetId, qos, ref, isReleased, isCounted], [1, 2, "a", true, true]);
   assert.equal(sender.room, 0);
   assert.equal(sender.pubcomp(1)?.ref, "a");
   assert.equal(sender.room, 1);

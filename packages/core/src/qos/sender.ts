@@ -6,24 +6,15 @@
 //
 // MQTT 5.0 sections 4.3, 4.4, 4.9; 3.1.1 sections 4.3, 4.4.
 
+import { type Delivery, InFlight } from "./in-flight.ts";
+
 const LAST_PACKET_ID = 65_535;
 
-const NOTHING: Map<number, never> = new Map<number, never>();
-
-export interface Delivery<Ref> {
-  readonly packetId: number;
-  readonly qos: 1 | 2;
-  readonly ref: Ref;
-  /** Whether PUBREC came, so that PUBREL is what is owed. */
-  isReleased: boolean;
-  /** Whether it takes a place of the Receive Maximum on this connection. */
-  isCounted: boolean;
-}
+const NOTHING = new InFlight<never>();
 
 export class Sender<Ref> {
-  /** In the order of first sending, which is the order of resending. */
   // Made with the first delivery: many sessions get QoS 0 only.
-  #inFlight: Map<number, Delivery<Ref>> = NOTHING;
+  #inFlight: InFlight<Ref> = NOTHING;
   #lastPacketId = 0;
   #receiveMaximum = 0;
   #counted = 0;
@@ -43,9 +34,14 @@ export class Sender<Ref> {
     return this.#lastPacketId;
   }
 
+  /** What was sent first of all that is in flight. The others follow as `newer`, in the order of first sending. */
+  get oldest(): Delivery<Ref> | undefined {
+    return this.#inFlight.oldest;
+  }
+
   /** Everything in flight, in the order of first sending. */
-  inFlight(): IterableIterator<Delivery<Ref>> {
-    return this.#inFlight.values();
+  *inFlight(): Generator<Delivery<Ref>> {
+    for (let delivery = this.oldest; delivery !== undefined; delivery = delivery.newer) yield delivery;
   }
 
   /** The QoS of the delivery that has this identifier now. */
@@ -57,8 +53,8 @@ export class Sender<Ref> {
   connect(receiveMaximum: number): void {
     this.#receiveMaximum = receiveMaximum;
     this.#counted = 0;
-    for (const delivery of this.#inFlight.values()) delivery.isCounted = false;
-    this.#resending = this.#inFlight.size === 0 ? undefined : [...this.#inFlight.values()].values();
+    for (const delivery of this.inFlight()) delivery.isCounted = false;
+    this.#resending = this.#inFlight.size === 0 ? undefined : [...this.inFlight()].values();
   }
 
   /** The connection ended: nothing more is sent. */
@@ -103,17 +99,15 @@ export class Sender<Ref> {
   begin(qos: 1 | 2, ref: Ref): Delivery<Ref> {
     let packetId = this.#lastPacketId;
     do packetId = packetId === LAST_PACKET_ID ? 1 : packetId + 1;
-    while (this.#inFlight.has(packetId));
+    while (this.#inFlight.get(packetId) !== undefined);
     this.#lastPacketId = packetId;
     this.#counted++;
-    const delivery = { packetId, qos, ref, isReleased: false, isCounted: true };
-    this.#add(delivery);
-    return delivery;
+    return this.#add(packetId, qos, ref, false, true);
   }
 
   /** Takes up a delivery that was in flight before a restart. In the order of first sending. */
   restore(packetId: number, qos: 1 | 2, ref: Ref, isReleased: boolean): void {
-    this.#add({ packetId, qos, ref, isReleased, isCounted: false });
+    this.#add(packetId, qos, ref, isReleased, false);
   }
 
   /** Sets the identifier behind which the next is sought; for a restart. */
@@ -165,9 +159,19 @@ export class Sender<Ref> {
     this.#resending = undefined;
   }
 
-  #add(delivery: Delivery<Ref>): void {
-    if (this.#inFlight === NOTHING) this.#inFlight = new Map();
-    this.#inFlight.set(delivery.packetId, delivery);
+  #add(packetId: number, qos: 1 | 2, ref: Ref, isReleased: boolean, isCounted: boolean): Delivery<Ref> {
+    const delivery: Delivery<Ref> = {
+      packetId,
+      qos,
+      ref,
+      isReleased,
+      isCounted,
+      older: undefined,
+      newer: undefined,
+    };
+    if (this.#inFlight === NOTHING) this.#inFlight = new InFlight();
+    this.#inFlight.add(delivery);
+    return delivery;
   }
 
   #count(delivery: Delivery<Ref>): void {
@@ -176,7 +180,7 @@ export class Sender<Ref> {
   }
 
   #end(delivery: Delivery<Ref>): Delivery<Ref> {
-    this.#inFlight.delete(delivery.packetId);
+    this.#inFlight.remove(delivery);
     if (delivery.isCounted) this.#counted--;
     return delivery;
   }

@@ -3,7 +3,7 @@
 
 import { ReasonCode } from "@heirloom/codec";
 import type { Message } from "../message.ts";
-import type { Delivery } from "../qos/sender.ts";
+import type { Delivery } from "../qos/in-flight.ts";
 import type { Place } from "./place.ts";
 import { Session } from "./session.ts";
 import type { Shared } from "./subscriber.ts";

@@ -11,7 +11,7 @@ import type { Undelivered } from "../delivery-counts.ts";
 import type { Limits } from "../limits.ts";
 import type { Message } from "../message.ts";
 import { enforceQueueLimit } from "../queue-limit.ts";
-import type { Delivery } from "../qos/sender.ts";
+import type { Delivery } from "../qos/in-flight.ts";
 import { topicMatchesFilter } from "../topics/index.ts";
 import { LogBacklog, type NextEntry } from "./log-backlog.ts";
 import type { Outlet } from "./outlet.ts";

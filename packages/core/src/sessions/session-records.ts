@@ -205,7 +205,9 @@ export function writeDelivery(sender: Sender<Place>, moved: readonly Cursor[]): 
     writeVarint(writer, cursor.nextBytes);
   }
   let run: DeliveryRun | undefined;
-  for (const { packetId, qos, ref, isReleased } of sender.inFlight()) {
+  // Not a generator: this runs for each session of each batch.
+  for (let delivery = sender.oldest; delivery !== undefined; delivery = delivery.newer) {
+    const { packetId, qos, ref, isReleased } = delivery;
     if (ref?.cursor === undefined) continue;
     if (
       run !== undefined &&
