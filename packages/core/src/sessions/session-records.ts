@@ -17,10 +17,13 @@ const HAS_ACCOUNT = 0x01;
 const HAS_WILL = 0x02;
 const IS_CONNECTED = 0x04;
 
+// One for all records: what `take` returns is a copy, as long as a record is small.
+const scratch = new Writer();
+
 function begin(): Writer {
-  const writer = new Writer();
-  writer.u8(FORMAT);
-  return writer;
+  scratch.reset();
+  scratch.u8(FORMAT);
+  return scratch;
 }
 
 function open(bytes: Uint8Array, what: string): ByteReader {
