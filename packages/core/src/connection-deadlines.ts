@@ -6,6 +6,7 @@ import { ReasonCode } from "@heirloom/codec";
 import type { ConnectionState } from "./connection-state.ts";
 import type { Context } from "./context.ts";
 import { Deadline } from "./deadlines.ts";
+import type { ConnectionEnd } from "./wills.ts";
 
 /** A connection, as far as time matters to it. */
 export interface TimedConnection {
@@ -15,8 +16,8 @@ export interface TimedConnection {
   readonly isBusy: boolean;
   /** As granted, in seconds; 0 = none. */
   readonly keepAlive: number;
-  /** It never became one: it ends without a word. */
-  giveUp(reasonCode: number, reason: string): void;
+  /** Without a word to the client. */
+  end(end: ConnectionEnd, reasonCode: number, reason: string): void;
   fail(reasonCode: number, reason: string): void;
 }
 
@@ -75,7 +76,11 @@ export class ConnectionDeadlines {
     const { context, isBusy, keepAlive, state } = this.#connection;
     if (state !== "connected") {
       context.counters.handshakesTimedOut++;
-      this.#connection.giveUp(ReasonCode.MAXIMUM_CONNECT_TIME, "no complete CONNECT within the time allowed");
+      this.#connection.end(
+        "abnormal",
+        ReasonCode.MAXIMUM_CONNECT_TIME,
+        "no complete CONNECT within the time allowed",
+      );
       return;
     }
     // Receiving does not move the deadline: it is looked at when it passes.

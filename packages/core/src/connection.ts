@@ -85,7 +85,11 @@ export class Connection extends ClientOutlet implements IntakeHost, TimedConnect
   /** The peer or the network ended the connection. */
   closed(error?: Error): void {
     if (this.state !== "ended") {
-      this.giveUp(ReasonCode.UNSPECIFIED_ERROR, error?.message ?? "closed by the peer without DISCONNECT");
+      this.end(
+        "abnormal",
+        ReasonCode.UNSPECIFIED_ERROR,
+        error?.message ?? "closed by the peer without DISCONNECT",
+      );
     }
     this.abandonOutput();
   }
@@ -118,12 +122,12 @@ export class Connection extends ClientOutlet implements IntakeHost, TimedConnect
     } else if (isUnsupported && this.state === "new") {
       // 3.1.1 [MQTT-3.1.2-2]: a form that clients of all versions can read.
       this.output.writer.append(UNACCEPTABLE_PROTOCOL_VERSION, 0, UNACCEPTABLE_PROTOCOL_VERSION.length);
-      this.giveUp(error.reasonCode, error.message);
+      this.end("abnormal", error.reasonCode, error.message);
     } else if (this.#intake.version === 5 && this.state === "new") {
       this.version = 5;
       this.refuse(error.reasonCode, error.message);
     } else {
-      this.giveUp(error.reasonCode, error.message);
+      this.end("abnormal", error.reasonCode, error.message);
     }
   }
 
@@ -144,7 +148,7 @@ export class Connection extends ClientOutlet implements IntakeHost, TimedConnect
     const isSent = this.sendConnack({ type: PacketType.CONNACK, sessionPresent, reasonCode, properties });
     if (!isSent) {
       // Before CONNACK not even DISCONNECT may be sent, 5.0 [MQTT-3.14.0-1]. Nobody was accepted, so there is no will.
-      this.#end(
+      this.end(
         "normal",
         ReasonCode.PACKET_TOO_LARGE,
         "CONNACK is larger than the client's Maximum Packet Size",
@@ -169,7 +173,7 @@ export class Connection extends ClientOutlet implements IntakeHost, TimedConnect
       properties: told,
     });
     this.context.counters.connectionsRefused++;
-    this.giveUp(reasonCode, reason);
+    this.end("abnormal", reasonCode, reason);
   }
 
   get isBusy(): boolean {
@@ -198,21 +202,17 @@ export class Connection extends ClientOutlet implements IntakeHost, TimedConnect
       }));
     }
     if (this.state === "connecting" && this.version === 5) this.refuse(connackCode(reasonCode), reason);
-    else this.giveUp(reasonCode, reason);
+    else this.end("abnormal", reasonCode, reason);
   }
 
   /** The client sent DISCONNECT: nothing more is sent, 5.0 [MQTT-3.14.4-1], [MQTT-3.14.4-2]. */
   disconnectedByClient(end: ConnectionEnd, reasonCode: number): void {
     this.output.clear();
-    this.#end(end, reasonCode, "DISCONNECT by the client");
+    this.end(end, reasonCode, "DISCONNECT by the client");
   }
 
-  /** The end without a word. The will is published. */
-  giveUp(reasonCode: number, reason: string): void {
-    this.#end("abnormal", reasonCode, reason);
-  }
-
-  #end(end: ConnectionEnd, reasonCode: number, reason: string): void {
+  /** The end without a word; `end` says what becomes of the will. What was written before is still sent. */
+  end(end: ConnectionEnd, reasonCode: number, reason: string): void {
     const wasConnected = this.state === "connected";
     const { observer, outputBudget, turn } = this.context;
     this.state = "ended";

@@ -3,6 +3,7 @@
 // down, not while too much waits for it. Does not know which packet is legal when. MQTT 5.0 sections 4.6, 4.9, 4.13.
 
 import { type Packet, PacketError, PacketReader, type ProtocolVersion, ReasonCode } from "@heirloom/codec";
+import type { ConnectionState } from "./connection-state.ts";
 import type { Context } from "./context.ts";
 import { Deadline } from "./deadlines.ts";
 import type { Listener } from "./limits.ts";
@@ -14,6 +15,7 @@ import { Rates, type SharedRates } from "./publish-rates.ts";
 /** What an intake works for: a connection. */
 export interface IntakeHost {
   readonly context: Context;
+  readonly state: ConnectionState;
   readonly transport: Transport;
   readonly listener: Listener;
   /** Absent when the client's names are whole ones. */
@@ -39,7 +41,6 @@ export class PacketIntake {
   /** A handler takes its time, or the client has to slow down. */
   #isBusy = false;
   #isHeldBack = false;
-  #isClosed = false;
 
   constructor(host: IntakeHost, sharedRates: SharedRates) {
     const { context, listener } = host;
@@ -78,10 +79,9 @@ export class PacketIntake {
     this.#reader.maximumPacketSize = listener.maximumPacketSize ?? context.limits.maximumPacketSize;
   }
 
-  /** Nothing more is read or handed on. */
+  /** The connection ended: nothing more is read. */
   close(): void {
     const { counters, deadlines } = this.#host.context;
-    this.#isClosed = true;
     this.#reader.close();
     counters.inputBytes -= this.#heldBytes;
     this.#heldBytes = 0;
@@ -90,7 +90,7 @@ export class PacketIntake {
 
   /** Too much waits for the client: it is not read from; or not any more. */
   holdBack(isHeldBack: boolean): void {
-    if (isHeldBack === this.#isHeldBack || this.#isClosed) return;
+    if (isHeldBack === this.#isHeldBack || this.#host.state === "ended") return;
     this.#isHeldBack = isHeldBack;
     if (!this.#isBusy) this.#host.transport.pause(isHeldBack);
   }
@@ -110,7 +110,7 @@ export class PacketIntake {
   #process(): void {
     const host = this.#host;
     const { mount } = host;
-    while (!this.#isBusy && !this.#isClosed) {
+    while (!this.#isBusy && host.state !== "ended") {
       const packet = this.#nextPacket();
       if (packet === undefined) return;
       if (!host.isLegal(packet)) return;
@@ -181,7 +181,7 @@ export class PacketIntake {
 
   /** Reads nothing for a while, so that the network tells the client to slow down. */
   #restFor(restMs: number): void {
-    if (this.#isClosed) return;
+    if (this.#host.state === "ended") return;
     const { deadlines, turn } = this.#host.context;
     this.#isBusy = true;
     this.#host.transport.pause(true);
@@ -191,7 +191,7 @@ export class PacketIntake {
 
   #goOn(): void {
     this.#isBusy = false;
-    if (this.#isClosed) return;
+    if (this.#host.state === "ended") return;
     if (!this.#isHeldBack) this.#host.transport.pause(false);
     this.#process();
     if (this.#reader.heldBytes !== this.#heldBytes) this.#heldChanged();
