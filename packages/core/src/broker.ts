@@ -6,9 +6,12 @@
 import type { Packet } from "@heirloom/codec";
 import { PacketType, ReasonCode, UsageError } from "@heirloom/codec";
 import { Acceptance } from "./acceptance.ts";
-import { ClientAccess, Rules } from "./access.ts";
+import { Rules } from "./access.ts";
 import { Accounts } from "./accounts.ts";
+import { disconnectAccounts, disconnectClient, removeAccounts } from "./administration.ts";
+import { Application, type LocalSubscription } from "./application.ts";
 import { Connection, type ConnectionHost } from "./connection.ts";
+import { ConnectionTable } from "./connection-table.ts";
 import type { Context } from "./context.ts";
 import { Counters } from "./counters.ts";
 import { DeliveryCounts } from "./delivery-counts.ts";
@@ -23,30 +26,29 @@ import { handlePublish } from "./handlers/publish.ts";
 import { handleSubscribe } from "./handlers/subscribe.ts";
 import { handleUnsubscribe } from "./handlers/unsubscribe.ts";
 import { DEFAULT_LIMITS, type Limits, type Listener } from "./limits.ts";
-import { LOCAL_CLIENT_IDS, LocalOutlet, type MessageHandler } from "./local-client.ts";
+import type { MessageHandler } from "./local-client.ts";
 import { LogTable } from "./logs/log-table.ts";
 import { MemoryCeiling } from "./memory-ceiling.ts";
-import { Message, type MessageFields } from "./message.ts";
+import type { MessageFields } from "./message.ts";
 import { OutputBudget } from "./output-budget.ts";
 import type { Parts } from "./parts.ts";
-import { lostClient, type Hooks, type PublishHook } from "./ports/hooks.ts";
+import type { Hooks } from "./ports/hooks.ts";
 import type { Observer } from "./ports/observer.ts";
 import type { Permissions } from "./ports/permissions.ts";
 import type { Store } from "./ports/store.ts";
 import type { Transport } from "./ports/transport.ts";
 import type { World } from "./ports/world.ts";
 import { PublishEncoder } from "./publish-encoder.ts";
-import { Rates, type SharedRates } from "./publish-rates.ts";
 import { Recovery } from "./recovery.ts";
 import { RetainedMessages } from "./retained.ts";
 import { PumpQueue } from "./sessions/pump-queue.ts";
-import type { Session } from "./sessions/session.ts";
 import { SessionTable } from "./sessions/session-table.ts";
 import { SubscriptionTable } from "./sessions/subscription-table.ts";
-import { checkSubscriptions } from "./subscription-check.ts";
+import { SubscriptionCheck } from "./subscription-check.ts";
 import { type GroupInfo, groupInfo, type SessionInfo, sessionInfo } from "./session-info.ts";
 import type { Subscription } from "./subscription.ts";
 import { Turn } from "./turn.ts";
+import { WillPublisher } from "./will-publisher.ts";
 import type { ConnectionEnd } from "./wills.ts";
 
 /** Deadlines that one turn serves at most. */
@@ -55,9 +57,6 @@ const DUE_PER_TURN = 1_000;
 const SWEEP_MS = 1_000;
 /** How often broker time is written while nothing else is. */
 const IDLE_MARK_MS = 60_000;
-
-/** Subscriptions that one turn checks after the rules changed, at least those of one connection. */
-const CHECKS_PER_TURN = 1_000;
 
 export interface BrokerOptions {
   readonly store: Store;
@@ -73,26 +72,17 @@ export interface BrokerOptions {
   readonly storeFailed?: (error: Error) => void;
 }
 
-/** A subscription of the application itself. */
-export interface LocalSubscription {
-  unsubscribe(): void;
-}
-
 export class Broker implements ConnectionHost {
   readonly counters: Counters;
   readonly limits: Limits;
   readonly #context: Context;
   readonly #parts: Parts;
   readonly #options: BrokerOptions;
-  readonly #connections = new Set<Connection>();
-  /** Those of them whose CONNECT was not accepted yet, the oldest first. */
-  readonly #pending = new Set<Connection>();
-  readonly #ratesOf = new WeakMap<Listener, SharedRates>();
+  readonly #connections: ConnectionTable;
+  readonly #application: Application;
+  readonly #subscriptionCheck: SubscriptionCheck;
   readonly #sweep: Deadline = new Deadline(() => this.#sweepNow(true));
-  /** Connections whose subscriptions have not been checked since the rules changed. */
-  #unchecked = new Set<Connection>();
   #isOpen = false;
-  #localClients = 0;
 
   constructor(options: BrokerOptions) {
     const { store, world } = options;
@@ -121,6 +111,7 @@ export class Broker implements ConnectionHost {
       roomChanged: () => this.#parts.acceptance.roomChanged(),
       dropped: (log) => this.#parts.subscriptions.logDropped(log),
     });
+    this.#connections = new ConnectionTable(this.limits, this.counters);
     const pumps = new PumpQueue(() => world.requestTurn());
     this.#context = {
       limits: this.limits,
@@ -149,6 +140,8 @@ export class Broker implements ConnectionHost {
       outputBudget: new OutputBudget(this.limits, this.counters, pumps),
     };
     this.#parts = this.#makeParts();
+    this.#application = new Application(this.#parts);
+    this.#subscriptionCheck = new SubscriptionCheck(this.#parts, this.#connections);
   }
 
   #makeParts(): Parts {
@@ -157,16 +150,18 @@ export class Broker implements ConnectionHost {
     const hashSeed = ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
     const subscriptions = new SubscriptionTable(context, hashSeed);
     const retained = new RetainedMessages(context, hashSeed);
+    const acceptance = new Acceptance(context, new FanOut(context, subscriptions), retained);
+    const wills = new WillPublisher(context, acceptance);
     const sessions = new SessionTable(context, subscriptions, (message, session) =>
-      this.#publishWill(message, session),
+      wills.publish(message, session),
     );
     return {
       context,
       sessions,
       subscriptions,
       retained,
-      acceptance: new Acceptance(context, new FanOut(context, subscriptions), retained),
-      connectedCount: () => this.#connections.size - this.#pending.size,
+      acceptance,
+      connectedCount: () => this.#connections.connectedCount,
       connectionOf: (clientId) => {
         const outlet = sessions.get(clientId)?.outlet;
         return outlet instanceof Connection ? outlet : undefined;
@@ -202,39 +197,15 @@ export class Broker implements ConnectionHost {
     for (const damage of this.#context.store.damage) this.#context.observer.event("damaged", damage);
     this.#isOpen = true;
     this.#context.deadlines.set(this.#sweep, this.#context.turn.nowMs + SWEEP_MS);
-    this.#context.rules?.permissions.start(() => this.#rulesChanged());
+    this.#context.rules?.permissions.start(() => {
+      if (this.#isOpen) this.#subscriptionCheck.begin();
+    });
     this.endTurn();
   }
 
   /** Takes a new network connection. Give it what arrives; it speaks through `transport`. */
   accept(transport: Transport, listener: Listener): Connection {
-    this.counters.connectionsAccepted++;
-    if (this.#pending.size >= this.limits.pendingConnections) this.#dropOldestPending();
-    const connection = new Connection(this.#context, this, transport, listener, this.#sharedRates(listener));
-    this.#connections.add(connection);
-    this.#pending.add(connection);
-    this.counters.connectionsOpen = this.#connections.size;
-    return connection;
-  }
-
-  /** Who means to connect says so at once: the oldest handshake is the likeliest to be none. */
-  #dropOldestPending(): void {
-    for (const oldest of this.#pending) {
-      this.counters.handshakesDropped++;
-      oldest.disconnect(ReasonCode.SERVER_BUSY, "too many connections have not said CONNECT");
-      // Not ended in order: that would keep its socket for a while longer.
-      oldest.transport.destroy();
-      return;
-    }
-  }
-
-  #sharedRates(listener: Listener): SharedRates {
-    let rates = this.#ratesOf.get(listener);
-    if (rates === undefined) {
-      rates = Rates.shared(listener, this.#context.turn.nowMs);
-      this.#ratesOf.set(listener, rates);
-    }
-    return rates;
+    return this.#connections.open(this.#context, this, transport, listener);
   }
 
   /**
@@ -296,7 +267,7 @@ export class Broker implements ConnectionHost {
   #endTurnNow(): void {
     const { turn, pumps, encoder, deadlines } = this.#context;
     this.counters.turns++;
-    if (this.#unchecked.size > 0) this.#checkSome();
+    this.#subscriptionCheck.goOn();
     pumps.run();
     if (this.limits.queuePolicy === "hold" && this.#parts.acceptance.waitingCount > 0) this.#sweepNow(false);
     encoder.endTurn();
@@ -355,62 +326,29 @@ export class Broker implements ConnectionHost {
   }
 
   connected(connection: Connection): void {
-    this.#pending.delete(connection);
+    this.#connections.connected(connection);
   }
 
   ended(connection: Connection, end: ConnectionEnd): void {
-    this.#connections.delete(connection);
-    this.#pending.delete(connection);
-    this.counters.connectionsOpen = this.#connections.size;
+    this.#connections.ended(connection);
     const { session, client } = connection;
     if (session !== undefined) this.#context.accounts.countConnection(client?.account, -1);
     if (session?.outlet === connection) this.#parts.sessions.disconnected(session, end, this.#isOpen);
   }
 
-  // --- accounts and rules ----------------------------------------------------------------------------------------
-
-  /** From now on answers of old are not believed; subscriptions are checked again, some in each turn. */
-  #rulesChanged(): void {
-    const { rules } = this.#context;
-    if (rules === undefined || !this.#isOpen) return;
-    rules.version++;
-    this.#unchecked = new Set(this.#connections);
-    this.#context.world.requestTurn();
-  }
-
-  #checkSome(): void {
-    let subscriptions = 0;
-    for (const connection of this.#unchecked) {
-      this.#unchecked.delete(connection);
-      if (connection.state === "connected") checkSubscriptions(this.#parts, connection);
-      subscriptions += 1 + (connection.session?.subscriptions.size ?? 0);
-      if (subscriptions >= CHECKS_PER_TURN) break;
-    }
-    if (this.#unchecked.size > 0) this.#context.world.requestTurn();
-  }
+  // --- clients and accounts --------------------------------------------------------------------------------------
 
   /**
    * Ends the connection of a client, with this reason code for 5.0. Returns false when it has none.
    * `withWill`: whether its will is published.
    */
   disconnectClient(clientId: string, reasonCode: number, reason: string, withWill = true): boolean {
-    const connection = this.#parts.connectionOf(clientId);
-    if (connection === undefined) return false;
-    if (!withWill && connection.session !== undefined) connection.session.will = undefined;
-    connection.disconnect(reasonCode, reason);
-    return true;
+    return disconnectClient(this.#parts, clientId, reasonCode, reason, withWill);
   }
 
   /** Ends all connections of these accounts, with this reason code for 5.0. Returns how many. */
   disconnectAccounts(accounts: ReadonlySet<string>, reasonCode: number, reason: string): number {
-    let count = 0;
-    for (const connection of [...this.#connections]) {
-      const account = connection.client?.account;
-      if (account === undefined || !accounts.has(account) || connection.state !== "connected") continue;
-      connection.disconnect(reasonCode, reason);
-      count++;
-    }
-    return count;
+    return disconnectAccounts(this.#connections, accounts, reasonCode, reason);
   }
 
   /** An account is gone: its connections and sessions end, and its wills are not published. Returns how many sessions. */
@@ -420,46 +358,10 @@ export class Broker implements ConnectionHost {
 
   /** The same for several accounts. */
   removeAccounts(accounts: ReadonlySet<string>): number {
-    const { sessions } = this.#parts;
-    const gone = [...sessions.all()].filter(({ account }) => account !== undefined && accounts.has(account));
-    for (const session of gone) {
-      session.will = undefined;
-      this.disconnectClient(session.clientId, ReasonCode.ADMINISTRATIVE_ACTION, "the account was removed");
-      if (sessions.get(session.clientId) === session) sessions.end(session, "account-removed");
-    }
-    if (gone.length > 0) this.#context.world.requestTurn();
-    return gone.length;
+    return removeAccounts(this.#parts, accounts);
   }
 
-  // --- messages of the broker itself -----------------------------------------------------------------------------
-
-  #publishWill(message: Message, session: Session): void {
-    const { counters, hooks, observer, rules } = this.#context;
-    const publish = (accepted: Message): void => {
-      const { account, clientId } = session;
-      if (this.#parts.acceptance.accept(accepted, false, account) >= ReasonCode.UNSPECIFIED_ERROR) return;
-      counters.willsPublished++;
-      observer.event("willPublished", { clientId, topicName: accepted.topicName });
-    };
-    const { publish: hook } = hooks;
-    const client = session.client ?? lostClient(session.clientId, session.account);
-    // It was allowed at CONNECT; the rules may have become others since.
-    const access = rules && new ClientAccess(rules, client);
-    const refusal = access?.publish(message.topicName, message.qos, message.retain);
-    access?.close();
-    const settle = (answer: Awaited<ReturnType<PublishHook>>): void => {
-      if (answer === undefined) publish(message);
-      else if (answer instanceof Message) publish(answer);
-      else counters.publishForbidden++;
-    };
-    if (hook === undefined && !(refusal instanceof Promise)) {
-      settle(refusal);
-      return;
-    }
-    const ask = async (): Promise<Awaited<ReturnType<PublishHook>>> =>
-      (await refusal) ?? hook?.(message, client);
-    ask().then(settle, () => counters.publishForbidden++);
-  }
+  // --- the application itself ------------------------------------------------------------------------------------
 
   /**
    * Publishes a message of the application.
@@ -467,18 +369,9 @@ export class Broker implements ConnectionHost {
    * @returns the reason code of 5.0: success, 0x10 when nobody matched, 0x97 when there is no room; resolved when the
    * message is on disk if it has to be.
    */
-  async publish(fields: MessageFields): Promise<number> {
-    const { acceptance, context } = this.#parts;
-    if (!this.#isOpen) throw new UsageError("publish() on a broker that does not run");
-    const message = Message.of(fields).own();
-    const room = acceptance.room(message.topicName);
-    if (room !== undefined && !(await room.hasRoom)) {
-      context.counters.refused++;
-      return ReasonCode.QUOTA_EXCEEDED;
-    }
-    const reasonCode = acceptance.accept(message, false, undefined);
-    if (acceptance.isStored && reasonCode < ReasonCode.UNSPECIFIED_ERROR) await context.turn.whenDurable();
-    return reasonCode;
+  publish(fields: MessageFields): Promise<number> {
+    if (!this.#isOpen) return Promise.reject(new UsageError("publish() on a broker that does not run"));
+    return this.#application.publish(fields);
   }
 
   /** Subscribes the application: `handler` gets what matches, retained messages first. The filter must be valid. */
@@ -487,21 +380,6 @@ export class Broker implements ConnectionHost {
     handler: MessageHandler,
     failed: (error: unknown) => void,
   ): LocalSubscription {
-    const { sessions, subscriptions, retained } = this.#parts;
-    const clientId = `${LOCAL_CLIENT_IDS}${++this.#localClients}`;
-    const { session } = sessions.open(clientId, undefined, true, 0);
-    const end = (): void => {
-      outlet.close();
-      sessions.disconnected(session, "normal");
-    };
-    const outlet = new LocalOutlet(this.#context, handler, failed, end);
-    outlet.session = session;
-    const client = { ...lostClient(clientId, undefined), remoteAddress: "local", listener: "local" };
-    session.connect(outlet, client, 65_535);
-    const { isShared } = subscriptions.subscribe(session, subscription);
-    if (!isShared && subscription.retainHandling !== 2) {
-      session.replay(retained.replay(subscription.topicFilter, subscription));
-    }
-    return { unsubscribe: end };
+    return this.#application.subscribe(subscription, handler, failed);
   }
 }

@@ -1,6 +1,7 @@
 // The heirloom broker as a state machine: no sockets, no clock, no disk. The public names.
+export type { LocalSubscription } from "./application.ts";
 export { Broker } from "./broker.ts";
-export type { BrokerOptions, LocalSubscription } from "./broker.ts";
+export type { BrokerOptions } from "./broker.ts";
 export type { Connection } from "./connection.ts";
 export { Counters } from "./counters.ts";
 export { DeliveryCounts } from "./delivery-counts.ts";

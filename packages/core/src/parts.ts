@@ -13,7 +13,6 @@ export interface Parts {
   readonly subscriptions: SubscriptionTable;
   readonly retained: RetainedMessages;
   readonly acceptance: Acceptance;
-  /** Connections that are not ended. */
   /** Connections whose CONNECT was accepted. */
   connectedCount(): number;
   /** The connection that holds a session. */

@@ -1,5 +1,5 @@
-// Ends the subscriptions of a session that the rules do not allow any more. What waits for them is left out when its turn
-// comes: each delivery is asked about too.
+// Ends subscriptions that the rules do not allow any more: of all connections when the rules change, some in each turn, and of a
+// session that is taken up. What waits for them is left out when its turn comes: each delivery is asked about too.
 
 import type { QoS } from "@heirloom/codec";
 import { NO_ANSWER, type ClientAccess } from "./access.ts";
@@ -8,6 +8,44 @@ import type { Parts } from "./parts.ts";
 import type { Refusal } from "./ports/hooks.ts";
 import type { Session } from "./sessions/session.ts";
 import { parseSharedFilter } from "./topics/index.ts";
+
+/** Subscriptions that one turn checks after the rules changed, at least those of one connection. */
+const CHECKS_PER_TURN = 1_000;
+
+/** The check of all connections that follows a change of the rules. */
+export class SubscriptionCheck {
+  readonly #parts: Parts;
+  readonly #connections: Iterable<Connection>;
+  /** Connections whose subscriptions have not been checked since the rules changed. */
+  #unchecked = new Set<Connection>();
+
+  constructor(parts: Parts, connections: Iterable<Connection>) {
+    this.#parts = parts;
+    this.#connections = connections;
+  }
+
+  /** The rules changed: from now on answers of old are not believed. A check that is under way begins anew. */
+  begin(): void {
+    const { rules, world } = this.#parts.context;
+    if (rules === undefined) return;
+    rules.version++;
+    this.#unchecked = new Set(this.#connections);
+    world.requestTurn();
+  }
+
+  /** A turn ends: some more are checked. */
+  goOn(): void {
+    if (this.#unchecked.size === 0) return;
+    let subscriptions = 0;
+    for (const connection of this.#unchecked) {
+      this.#unchecked.delete(connection);
+      if (connection.state === "connected") checkSubscriptions(this.#parts, connection);
+      subscriptions += 1 + (connection.session?.subscriptions.size ?? 0);
+      if (subscriptions >= CHECKS_PER_TURN) break;
+    }
+    if (this.#unchecked.size > 0) this.#parts.context.world.requestTurn();
+  }
+}
 
 /**
  * Asks about the subscriptions of a session that a client is about to take up. Permissions that take their time have to

@@ -3,16 +3,15 @@
 // cursors move along. When it falls behind it reads its logs.
 
 import type { Context } from "../context.ts";
-import { Block } from "../logs/block.ts";
 import { Cursor, type CursorOwner } from "../logs/cursor.ts";
-import { type Entry, NO_IDENTIFIERS } from "../logs/entry.ts";
-import type { Log } from "../logs/log.ts";
+import type { Entry } from "../logs/entry.ts";
 import type { Undelivered } from "../delivery-counts.ts";
 import type { Limits } from "../limits.ts";
 import type { Message } from "../message.ts";
 import { enforceQueueLimit } from "../queue-limit.ts";
 import type { Delivery } from "../qos/in-flight.ts";
-import { topicMatchesFilter } from "../topics/index.ts";
+import { isOwn, optionsAgain, optionsOf } from "./delivery-options.ts";
+import { InFlightEntries } from "./in-flight-entries.ts";
 import { LogBacklog, type NextEntry } from "./log-backlog.ts";
 import type { Outlet } from "./outlet.ts";
 import { INBOX, type Place } from "./place.ts";
@@ -24,8 +23,6 @@ import type { Matched } from "./subscriber.ts";
 import type { Subscription } from "../subscription.ts";
 import type { ClientInfo } from "../ports/hooks.ts";
 
-/** Bytes that are read at once to resend what is in flight. */
-const RESEND_PAGE_BYTES = 65_536;
 /** Messages in a session's own log above which a replay of retained messages waits. */
 const INBOX_AHEAD = 1_000;
 
@@ -52,10 +49,7 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
   inbox: Cursor | undefined;
   #lastStretchId = 0;
   #isLive = false;
-  #resendPage: Block[] = [];
-  #resendLog: Log | undefined;
-  /** The index that the page was read for; it says nothing of those before it. */
-  #resendFrom = 0;
+  readonly #inFlight: InFlightEntries;
   /** The delivery that is to be resent next and whose message is being read. */
   #held: Delivery<Place> | undefined;
 
@@ -67,6 +61,7 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
       if (this.outlet === undefined) this.backlog.dropPages();
       else context.pumps.add(this);
     });
+    this.#inFlight = new InFlightEntries(context, this);
     this.state = new SessionState(context.turn, this);
   }
 
@@ -80,8 +75,7 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
   override disconnect(): void {
     super.disconnect();
     this.#isLive = false;
-    this.#resendPage = [];
-    this.#resendLog = undefined;
+    this.#inFlight.drop();
     this.queue.clear();
     this.backlog.dropPages();
   }
@@ -320,7 +314,7 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
   #sendNext(next: NextEntry, outlet: Outlet): void {
     const { entry } = next;
     const { message } = entry;
-    const wanting = next.cursors.filter((cursor) => !this.#isOwn(cursor, entry));
+    const wanting = next.cursors.filter((cursor) => !isOwn(this, cursor, entry));
     const first = wanting[0];
     const isExpired = message.expiresAtMs <= this.context.turn.nowMs;
     if (first === undefined || isExpired) {
@@ -330,7 +324,7 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
     }
     const granted = Math.max(...wanting.map((cursor) => cursor.subscription.qos));
     const qos = Math.min(message.qos, granted) === 2 ? 2 : 1;
-    const { retain, identifiers } = this.#options(entry, first, wanting);
+    const { retain, identifiers } = optionsOf(this, entry, first, wanting);
     const omission = outlet.omission(message, qos, identifiers);
     if (omission !== undefined) {
       this.leaveOut(omission);
@@ -348,11 +342,6 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
       // Only now: a stretch that was read to its end stays as long as this is in flight from it.
       this.#advanced(next);
     });
-  }
-
-  /** Whether the client published it itself and this subscription does not want such messages, 5.0 [MQTT-3.8.3-3]. */
-  #isOwn(cursor: Cursor, entry: Entry): boolean {
-    return cursor.subscription.noLocal && entry.message.publisherId === this.clientId;
   }
 
   #advance(next: NextEntry): void {
@@ -388,33 +377,6 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
     outlet.sendPublish(message, qos, packetId, false, retain, identifiers);
   }
 
-  /** Flags and identifiers of a delivery from a log: what all subscriptions that want it add up to. */
-  #options(
-    entry: Entry,
-    first: Cursor,
-    wanting: readonly Cursor[],
-  ): { retain: boolean; identifiers: readonly number[] } {
-    if (first.cursorId === INBOX) return { retain: entry.message.retain, identifiers: entry.identifiers };
-    const retain = entry.message.retain && wanting.some((cursor) => cursor.subscription.retainAsPublished);
-    let identifiers = NO_IDENTIFIERS;
-    for (const { subscription } of wanting) {
-      const { subscriptionIdentifier } = subscription;
-      if (subscriptionIdentifier !== 0) identifiers = [...identifiers, subscriptionIdentifier];
-    }
-    return { retain, identifiers: [...identifiers, ...this.#identifiersAtQoS0(entry.message.topicName)] };
-  }
-
-  /** Subscriptions with QoS 0 have no cursor, but their identifiers belong to every copy, 5.0 [MQTT-3.3.4-4]. */
-  #identifiersAtQoS0(topicName: string): readonly number[] {
-    let identifiers = NO_IDENTIFIERS;
-    for (const { cursor, group, subscription } of this.subscriptions.values()) {
-      const { subscriptionIdentifier, topicFilter } = subscription;
-      if (cursor !== undefined || group !== undefined || subscriptionIdentifier === 0) continue;
-      if (topicMatchesFilter(topicName, topicFilter)) identifiers = [...identifiers, subscriptionIdentifier];
-    }
-    return identifiers;
-  }
-
   // --- what was in flight when the connection was lost -----------------------------------------------------------
 
   protected override resendNext(): boolean {
@@ -429,7 +391,7 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
       outlet.sendPubrel(delivery.packetId);
       return true;
     }
-    const entry = this.#entryInFlight(delivery.ref);
+    const entry = this.#inFlight.at(delivery.ref);
     if (entry === "reading") {
       this.#held = delivery;
       return false;
@@ -444,7 +406,7 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
 
   #resend(delivery: Delivery<Place>, entry: Entry, outlet: Outlet): void {
     const { message } = entry;
-    const { retain, identifiers } = this.#optionsAgain(entry, delivery.ref);
+    const { retain, identifiers } = optionsAgain(this, entry, delivery.ref);
     const omission = outlet.omission(message, delivery.qos, identifiers);
     if (omission !== undefined) {
       this.#abandon(delivery, omission);
@@ -469,50 +431,6 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
     this.sender.abandon(delivery);
     this.counts.undelivered(this.context.counters, why);
     this.forget(delivery);
-  }
-
-  #entryInFlight(place: Place): Entry | "reading" | undefined {
-    if (place?.cursor === undefined) return undefined;
-    const { cursor, index } = place;
-    const log = cursor.log;
-    const recent = log.recent(index);
-    if (recent !== undefined) return recent;
-    // What came through a shared group may stand in the same log as the session's own, in another order.
-    if (this.#resendLog === log && index >= this.#resendFrom) {
-      const block = this.#resendPage.find((candidate) => candidate.endIndex > index);
-      if (block !== undefined) return block.firstIndex <= index ? block.entry(index) : undefined;
-    }
-    this.context.logs.readBlocks(log, index, RESEND_PAGE_BYTES).then(
-      (page) => {
-        // An empty end says: nothing at or behind this index, so that the search ends.
-        this.#resendPage = page.length > 0 ? page : [Block.begin(log.logId, index + 1, 0)];
-        this.#resendLog = log;
-        this.#resendFrom = index;
-        this.context.pumps.add(this);
-      },
-      (error: unknown) => this.context.logs.readFailed(error),
-    );
-    return "reading";
-  }
-
-  /** The options of a delivery that was sent before: those of all stretches in which its message stood. */
-  #optionsAgain(entry: Entry, place: Place): { retain: boolean; identifiers: readonly number[] } {
-    const first = place?.cursor;
-    if (first === undefined || place === undefined) return { retain: false, identifiers: NO_IDENTIFIERS };
-    if (place.group !== undefined) {
-      const subscription = this.stretches.get(place.stretchId)?.subscription;
-      const identifier = subscription?.subscriptionIdentifier ?? 0;
-      return {
-        retain: entry.message.retain && subscription?.retainAsPublished === true,
-        identifiers: identifier === 0 ? NO_IDENTIFIERS : [identifier],
-      };
-    }
-    const wanting: Cursor[] = [];
-    for (const { cursor } of this.stretches.values()) {
-      if (cursor === undefined || !cursor.covers(entry.sequence) || this.#isOwn(cursor, entry)) continue;
-      if (topicMatchesFilter(entry.message.topicName, cursor.log.topicFilter)) wanting.push(cursor);
-    }
-    return this.#options(entry, first, wanting);
   }
 
   // --- acknowledgements ------------------------------------------------------------------------------------------

@@ -1,0 +1,51 @@
+// What is done to clients from outside: connections are ended by client identifier or by account, and accounts are removed.
+
+import { ReasonCode } from "@heirloom/codec";
+import type { Connection } from "./connection.ts";
+import type { Parts } from "./parts.ts";
+
+/** @returns false when the client has no connection. */
+export function disconnectClient(
+  parts: Parts,
+  clientId: string,
+  reasonCode: number,
+  reason: string,
+  withWill: boolean,
+): boolean {
+  const connection = parts.connectionOf(clientId);
+  if (connection === undefined) return false;
+  if (!withWill && connection.session !== undefined) connection.session.will = undefined;
+  connection.disconnect(reasonCode, reason);
+  return true;
+}
+
+/** @returns how many connections ended. */
+export function disconnectAccounts(
+  connections: Iterable<Connection>,
+  accounts: ReadonlySet<string>,
+  reasonCode: number,
+  reason: string,
+): number {
+  let count = 0;
+  for (const connection of [...connections]) {
+    const account = connection.client?.account;
+    if (account === undefined || !accounts.has(account) || connection.state !== "connected") continue;
+    connection.disconnect(reasonCode, reason);
+    count++;
+  }
+  return count;
+}
+
+/** Connections and sessions of the accounts end, and their wills are not published. @returns how many sessions ended. */
+export function removeAccounts(parts: Parts, accounts: ReadonlySet<string>): number {
+  const { context, sessions } = parts;
+  const gone = [...sessions.all()].filter(({ account }) => account !== undefined && accounts.has(account));
+  for (const session of gone) {
+    session.will = undefined;
+    const { clientId } = session;
+    disconnectClient(parts, clientId, ReasonCode.ADMINISTRATIVE_ACTION, "the account was removed", true);
+    if (sessions.get(clientId) === session) sessions.end(session, "account-removed");
+  }
+  if (gone.length > 0) context.world.requestTurn();
+  return gone.length;
+}
