@@ -83,7 +83,8 @@ export class ConnectionDeadlines {
       );
       return;
     }
-    // Receiving does not move the deadline: it is looked at when it passes.
+    // Receiving does not move the deadline: it is looked at when it passes. A client that is not read because it takes nothing
+    // is not excused: it has stood still for as long.
     if (isBusy || nowMs - this.#lastReceivedMs < keepAlive * 1500) {
       this.#restartKeepAlive(isBusy ? nowMs : this.#lastReceivedMs);
     } else {

@@ -12,6 +12,7 @@ export { OutputBudget } from "./output-budget.ts";
 export { InFlight } from "./qos/in-flight.ts";
 export { IncomingAliases, OutgoingAliases } from "./qos/topic-alias.ts";
 export { enforceQueueLimit } from "./queue-limit.ts";
+export { InFlightEntries } from "./sessions/in-flight-entries.ts";
 export { MemoryQueue } from "./sessions/memory-queue.ts";
 export type { Place } from "./sessions/place.ts";
 export { PumpQueue } from "./sessions/pump-queue.ts";

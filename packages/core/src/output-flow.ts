@@ -115,7 +115,7 @@ export abstract class OutputFlow implements Flushable {
   }
 
   /** Input was handled: its answers are looked at before the turn ends. */
-  protected answered(): void {
+  answered(): void {
     if (this.output.length > this.#waitingBytes) this.#waitingChanged();
   }
 

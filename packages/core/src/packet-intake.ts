@@ -26,6 +26,8 @@ export interface IntakeHost {
   handle(packet: Packet): Promise<void> | void;
   /** The bytes are no packet. */
   refuseBytes(error: PacketError): void;
+  /** Packets were handled outside of `receive`: what they were answered is to be looked at. */
+  answered(): void;
   /** The client or a part of ours did what ends the connection. */
   fail(reasonCode: number, reason: string): void;
 }
@@ -195,5 +197,6 @@ export class PacketIntake {
     if (!this.#isHeldBack) this.#host.transport.pause(false);
     this.#process();
     if (this.#reader.heldBytes !== this.#heldBytes) this.#heldChanged();
+    this.#host.answered();
   }
 }

@@ -20,6 +20,8 @@ export class InFlightEntries {
   #log: Log | undefined;
   /** The index that the page was read for; it says nothing of those before it. */
   #from = 0;
+  /** Counts what was given up: a page that arrives after that is for nobody. */
+  #drops = 0;
 
   /** `session` is pumped when something was read. */
   constructor(context: Context, session: Pumpable) {
@@ -47,12 +49,15 @@ export class InFlightEntries {
   drop(): void {
     this.#page = NO_PAGE;
     this.#log = undefined;
+    this.#drops++;
   }
 
   #read(log: Log, index: number): void {
     const { logs, pumps } = this.#context;
+    const drops = this.#drops;
     logs.readBlocks(log, index, PAGE_BYTES).then(
       (page) => {
+        if (drops !== this.#drops) return;
         // An empty end says: nothing at or behind this index, so that the search ends.
         this.#page = page.length > 0 ? page : [Block.begin(log.logId, index + 1, 0)];
         this.#log = log;
