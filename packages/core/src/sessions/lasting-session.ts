@@ -297,7 +297,8 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
       this.backlog.begin();
       return true;
     }
-    this.#isLive = true;
+    // What was published since would overtake retained messages that wait in the session's own log.
+    this.#isLive = this.inbox === undefined || this.inbox.waiting === 0;
     this.pumpGroups();
     return false;
   }
