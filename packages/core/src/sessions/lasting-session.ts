@@ -112,8 +112,13 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
     return ++this.#lastStretchId;
   }
 
+  /** Stretch numbers up to this one are on disk, perhaps of stretches that are gone: none of them is given again. */
+  restoreStretchId(stretchId: number): void {
+    this.#lastStretchId = Math.max(this.#lastStretchId, stretchId);
+  }
+
   addStretch(stretch: Stretch): void {
-    this.#lastStretchId = Math.max(this.#lastStretchId, stretch.stretchId);
+    this.restoreStretchId(stretch.stretchId);
     this.stretches.set(stretch.stretchId, stretch);
     if (stretch.cursor !== undefined) this.backlog.add(stretch.cursor);
     this.#isLive = false;
