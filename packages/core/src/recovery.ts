@@ -5,7 +5,7 @@ import { ByteReader } from "./byte-reader.ts";
 import { Block } from "./logs/block.ts";
 import { Cursor } from "./logs/cursor.ts";
 import { SEQUENCE_KEY } from "./logs/log-table.ts";
-import { Log, readLogRecord } from "./logs/log.ts";
+import { Log, type LogRecord, readLogRecord } from "./logs/log.ts";
 import type { Parts } from "./parts.ts";
 import type { LogExtent } from "./ports/store.ts";
 import { StoreBatch } from "./ports/store.ts";
@@ -32,6 +32,8 @@ export class Recovery {
   readonly #sessions = new Map<number, LastingSession>();
   readonly #records = new Map<LastingSession, SessionRecord>();
   readonly #logsByFilter = new Map<string, Log>();
+  /** Logs that are stored, of which no record was found yet. */
+  readonly #extents = new Map<number, LogExtent>();
   readonly #groups = new Set<SharedGroup>();
 
   constructor(parts: Parts) {
@@ -49,6 +51,7 @@ export class Recovery {
     await this.#each("session", (clientId, value) => this.#session(clientId, value));
     await this.#each("group", (key, value) => this.#group(key, value));
     await this.#each("subscription", (key, value) => this.#subscription(key, value));
+    await this.#dropLeftOver();
     await this.#each("delivery", (key, value) => this.#delivery(key, value));
     await this.#each("received", (key, value) => this.#received(key, value));
     await this.#each("retained", (_topicName, value) => this.#parts.retained.restore(value));
@@ -75,21 +78,31 @@ export class Recovery {
   // --- logs ------------------------------------------------------------------------------------------------------
 
   async #loadLogs(): Promise<void> {
-    const { logs, store } = this.#parts.context;
-    const extents = new Map<number, LogExtent>();
-    for (const extent of await store.loadLogs()) extents.set(extent.logId, extent);
-    await this.#each("log", (key, value) => {
-      const logId = Number(key);
-      const record = readLogRecord(value);
-      const log = this.#log(logId, record, extents.get(logId));
-      extents.delete(logId);
-      logs.restore(log);
-      if (log.topicFilter !== "") this.#logsByFilter.set(log.topicFilter, log);
-    });
-    await this.#dropLeftOver([...extents.values()]);
+    for (const extent of await this.#parts.context.store.loadLogs()) this.#extents.set(extent.logId, extent);
+    await this.#each("log", (key, value) => this.#restoreLog(Number(key), readLogRecord(value)));
   }
 
-  #log(logId: number, record: ReturnType<typeof readLogRecord>, extent: LogExtent | undefined): Log {
+  #restoreLog(logId: number, record: LogRecord): Log {
+    const log = this.#log(logId, record, this.#extents.get(logId));
+    this.#extents.delete(logId);
+    this.#parts.context.logs.restore(log);
+    if (log.topicFilter !== "") this.#logsByFilter.set(log.topicFilter, log);
+    return log;
+  }
+
+  /** The log that a cursor at `next` reads. If the log's own record is damaged, this says what stood there. */
+  #logOf(logId: number, topicFilter: string, next: number, nextBytes: number): Log {
+    const { logs } = this.#parts.context;
+    const known = logs.get(logId);
+    if (known !== undefined) return known;
+    const record = { topicFilter, firstIndex: next, endIndex: next, totalBytes: nextBytes };
+    const log = this.#restoreLog(logId, record);
+    log.recordUnsaved = true;
+    logs.save(log);
+    return log;
+  }
+
+  #log(logId: number, record: LogRecord, extent: LogExtent | undefined): Log {
     const { logs } = this.#parts.context;
     let { firstIndex, endIndex, totalBytes } = record;
     if (extent !== undefined) {
@@ -105,10 +118,10 @@ export class Recovery {
   }
 
   /** Blocks of logs that were dropped before the crash and not yet deleted. */
-  async #dropLeftOver(extents: readonly LogExtent[]): Promise<void> {
-    if (extents.length === 0) return;
+  async #dropLeftOver(): Promise<void> {
+    if (this.#extents.size === 0) return;
     const batch = new StoreBatch();
-    for (const { logId, firstIndex, lastBlock } of extents) {
+    for (const { logId, firstIndex, lastBlock } of this.#extents.values()) {
       this.#parts.context.logs.restoreLogId(logId);
       batch.trim(logId, firstIndex, lastBlock.lastIndex + 1);
     }
@@ -127,18 +140,19 @@ export class Recovery {
   }
 
   #sessionOf(key: string): LastingSession {
-    const session = this.#sessions.get(Number.parseInt(key, 10));
-    if (session === undefined) throw new RangeError("no session has this number");
-    return session;
+    const sessionId = Number.parseInt(key, 10);
+    const session = this.#sessions.get(sessionId);
+    if (session !== undefined) return session;
+    // Its own record is damaged. Another session with this number would have what is left of it after the next start.
+    if (sessionId > 0) this.#parts.sessions.restoreLastSessionId(sessionId);
+    throw new RangeError("no session has this number");
   }
 
   #group(key: string, value: Uint8Array): void {
-    const { logs } = this.#parts.context;
     const shared = parseSharedFilter(key);
     if (shared === undefined || shared === "invalid") throw new RangeError("not a shared subscription");
     const { logId, next, nextBytes, fromSequence, openIndexes } = readGroup(value);
-    const log = logs.get(logId);
-    if (log === undefined) throw new RangeError(`there is no log ${logId}`);
+    const log = this.#logOf(logId, shared.topicFilter, next, nextBytes);
     const group = this.#parts.subscriptions.group(shared.shareName, shared.topicFilter);
     group.restore(log, next, nextBytes, fromSequence, openIndexes);
     this.#parts.subscriptions.restoreLog(log.topicFilter, log);
@@ -177,9 +191,8 @@ export class Recovery {
   ): Cursor | undefined {
     if (cursor === undefined) return undefined;
     const { logs } = this.#parts.context;
-    const log = logs.get(cursor.logId);
-    if (log === undefined) throw new RangeError(`there is no log ${cursor.logId}`);
     const { next, nextBytes, fromSequence, end, untilSequence } = cursor;
+    const log = this.#logOf(cursor.logId, subscription.topicFilter, next, nextBytes);
     const restored = new Cursor(stretchId, session, log, subscription, next, nextBytes, fromSequence);
     restored.end = end;
     restored.untilSequence = untilSequence;
@@ -203,13 +216,24 @@ export class Recovery {
     const record = readDelivery(value);
     session.sender.restoreLastPacketId(record.lastPacketId);
     for (const { stretchId, next, nextBytes } of record.moved) {
+      // The stretch may be gone since: another one with its number would be taken to have been read up to there.
+      session.restoreStretchId(stretchId);
       const cursor = session.stretches.get(stretchId)?.cursor;
       if (cursor === undefined) continue;
       cursor.next = next;
       cursor.nextBytes = nextBytes;
       this.#reaches(cursor.log, next);
     }
-    for (const run of record.runs) this.#run(session, run);
+    // What cannot be taken up, because the record of its subscription is damaged, does not take the rest along.
+    const faults: unknown[] = [];
+    for (const run of record.runs) {
+      try {
+        this.#run(session, run);
+      } catch (error) {
+        faults.push(error);
+      }
+    }
+    if (faults.length > 0) throw faults[0];
   }
 
   #run(session: LastingSession, run: DeliveryRecord["runs"][number]): void {
@@ -234,6 +258,7 @@ export class Recovery {
     const log = this.#logsByFilter.get(group.topicFilter);
     if (log === undefined) return undefined;
     group.restore(log, log.endIndex, log.totalBytes, this.#parts.context.logs.nextSequence, []);
+    this.#parts.context.turn.save(group);
     // A subscription that is made anew reads this log too: what is in flight is found in the log of its filter.
     this.#parts.subscriptions.restoreLog(log.topicFilter, log);
     return group.cursor;
@@ -262,7 +287,10 @@ export class Recovery {
         deadlines.set(session.expiry, turn.nowMs + session.expiryInterval * 1000);
       }
     }
-    for (const group of this.#groups) subscriptions.dissolveIfEmpty(group);
+    for (const group of this.#groups) {
+      subscriptions.dissolveIfEmpty(group);
+      subscriptions.keepFor(group);
+    }
     for (const log of logs.all()) logs.touch(log);
   }
 }

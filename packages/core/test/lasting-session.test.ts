@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PacketType, readForwardedProperties, writeForwardedProperties } from "@heirloom/codec";
-import { Message } from "@heirloom/core";
+import { MemoryStore, Message } from "@heirloom/core";
 import { MemoryBroker, type TestClient } from "@heirloom/core/testing";
-import { clean, lasting, publishAll, resume } from "./support.ts";
+import { clean, lasting, publishAll, resume, storeThatReads } from "./support.ts";
 
 test("gets what it missed, in order, at the lower of both QoS; QoS 0 is not kept - 5.0 [MQTT-3.8.4-8], 3.1.1 [MQTT-3.1.2-5]", async () => {
   const broker = await MemoryBroker.start();
@@ -480,4 +480,37 @@ test("a QoS 0 message that expired while the delivery hook kept others waiting i
   await broker.settle();
   assert.deepEqual(sub.words(), ['PUBLISH slow qos=0 ""', 'PUBLISH lasting qos=0 ""']);
   assert.equal(broker.counters.expired, 1);
+});
+
+test("a queue that is cut to its limit while a part of it is read loses nothing more", async () => {
+  const store = new MemoryStore();
+  let reading = Promise.resolve();
+  const broker = await MemoryBroker.start({
+    limits: { queueMessages: 600, logCacheBytes: 0 },
+    store: storeThatReads(store, async (...what) => {
+      const blocks = await store.readLog(...what);
+      await reading;
+      return blocks;
+    }),
+  });
+  await lasting(broker, "sub").then(async (sub) => {
+    await sub.subscribe({ topicFilter: "t", qos: 1 });
+    await sub.drop();
+  });
+  const pub = await clean(broker, "pub");
+  const payloads = Array.from({ length: 1000 }, (_, number) => `${number} `.padEnd(1000, "x"));
+  await publishAll(pub, "t", 1, payloads.slice(0, 500));
+  let isRead = (): void => undefined;
+  reading = new Promise((resolve) => (isRead = resolve));
+  const { client } = await resume(broker, "sub", { properties: { receiveMaximum: 1 } });
+  await publishAll(pub, "t", 1, payloads.slice(500));
+  await broker.advance(1);
+  isRead();
+  await broker.settle();
+  const [first] = client.take();
+  assert.ok(first?.type === PacketType.PUBLISH);
+  assert.equal(Buffer.from(first.payload).toString().split(" ")[0], "400");
+  assert.equal(broker.counters.discardedAtLimit, 400);
+  assert.equal(broker.counters.damagedEntries, 0);
+  assert.deepEqual(broker.eventsOf("damaged"), []);
 });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MemoryBroker } from "@heirloom/core/testing";
-import { clean } from "./support.ts";
+import { clean, lasting, publishAll, resume } from "./support.ts";
 
 const CEILING = 1_000_000;
 
@@ -61,4 +61,18 @@ test("never looks where there is no ceiling", async () => {
   broker.world.usedBytes = Infinity;
   await broker.advance(5);
   assert.equal(broker.counters.memoryStep, 0);
+});
+
+test("gives up the log blocks in memory first", async () => {
+  const broker = await MemoryBroker.start({ limits: { memoryBytes: CEILING } });
+  const sub = await lasting(broker, "sub");
+  await sub.subscribe("t");
+  await sub.drop();
+  await publishAll(await clean(broker, "pub"), "t", 1, ["x".repeat(10_000)]);
+  await broker.advance(1);
+  assert.ok(broker.counters.logCacheBytes > 10_000);
+  broker.world.usedBytes = CEILING + 1;
+  await broker.advance(1);
+  assert.equal(broker.counters.logCacheBytes, 0);
+  assert.equal((await resume(broker, "sub")).words.length, 2);
 });

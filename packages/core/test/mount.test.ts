@@ -223,3 +223,12 @@ describe("a mount point", () => {
     );
   });
 });
+
+it("a shared filter that is too long to be kept with its mount point is refused", async () => {
+  const broker = await MemoryBroker.start({ listener: { mountPoint: "tenant/" } });
+  const client = broker.client("client");
+  await client.connect({ properties: { sessionExpiryInterval: 3600 } });
+  const longest = `$share/g/${"\u00e9".repeat(32_763)}`;
+  assert.deepEqual(await client.subscribe(longest), ["SUBACK 1 0x97"]);
+  assert.deepEqual(await client.subscribe(longest.slice(0, -4)), ["SUBACK 2 0x02"]);
+});

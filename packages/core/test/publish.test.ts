@@ -271,3 +271,33 @@ test("acknowledgements follow arrival when hooks take their time for some - 5.0 
     ["1", "2", "3", "4", "5"],
   );
 });
+
+test("a hook that makes a message which cannot be written spoils none of those beside it", async () => {
+  let topicName = "t";
+  const broker = await MemoryBroker.start({
+    hooks: { publish: ({ payload, qos }) => Message.of({ topicName, payload, qos }) },
+  });
+  await lasting(broker, "sub").then((sub) => sub.subscribe({ topicFilter: "#", qos: 1 }));
+  const pub = await clean(broker, "pub");
+  for (const isFirst of [true, false]) {
+    const other = await clean(broker, "other");
+    if (!isFirst) pub.sendPublish({ topicName: "t", qos: 1, payload: "1" });
+    await Promise.resolve();
+    topicName = "x".repeat(65_536);
+    other.sendPublish({ topicName: "t", qos: 1, payload: "spoilt" });
+    for (let round = 0; round < 4; round++) await Promise.resolve();
+    topicName = "t";
+    pub.sendPublish({ topicName: "t", qos: 1, payload: isFirst ? "0" : "2" });
+    await broker.settle();
+    assert.deepEqual(other.words(), ["DISCONNECT 0x80"]);
+  }
+  assert.deepEqual(pub.words(), ["PUBACK 1", "PUBACK 2", "PUBACK 3"]);
+  await broker.restart();
+  assert.deepEqual((await resume(broker, "sub")).words, [
+    "CONNACK 0x00 present=1",
+    'PUBLISH 1 t qos=1 dup=1 "0"',
+    'PUBLISH 2 t qos=1 dup=1 "1"',
+    'PUBLISH 3 t qos=1 dup=1 "2"',
+  ]);
+  assert.deepEqual(broker.eventsOf("damaged"), []);
+});

@@ -2,9 +2,17 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type DamagedBlock, MemoryStore, type Store, StoreBatch, type StoredBlock } from "@heirloom/core";
+import {
+  type DamagedBlock,
+  MemoryStore,
+  type Store,
+  StoreBatch,
+  type StoredBlock,
+  StoreError,
+  type Table,
+} from "@heirloom/core";
 import { MemoryBroker } from "@heirloom/core/testing";
-import { clean, lasting, publishAll, resume } from "./support.ts";
+import { clean, lasting, publishAll, resume, storeThatReads } from "./support.ts";
 
 test("subscriptions stand with all their options - 5.0 [MQTT-4.1.0-1]", async () => {
   const broker = await MemoryBroker.start();
@@ -166,16 +174,9 @@ test("reports records that it cannot understand, and goes on with the rest", asy
 function storeWithHole(store: MemoryStore, from: number, to: number): Store {
   const isKept = (block: StoredBlock | DamagedBlock): boolean =>
     block.lastIndex < from || block.firstIndex >= to;
-  return new Proxy(store, {
-    get(target, name) {
-      if (name === "readLog") {
-        return async (...args: Parameters<Store["readLog"]>) =>
-          (await target.readLog(args[0], args[1], 1_000_000)).filter(isKept);
-      }
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
+  return storeThatReads(store, async (logId, fromIndex) =>
+    (await store.readLog(logId, fromIndex, 1_000_000)).filter(isKept),
+  );
 }
 
 test("entries that the store cannot give back are counted and reported, and the rest is delivered", async () => {
@@ -212,4 +213,122 @@ test("a delivery in flight whose message is not readable any more is given up, c
   ]);
   assert.equal(broker.counters.damagedEntries, 1);
   assert.equal(broker.eventsOf("damaged").length, 1);
+});
+
+test("a number of a subscription that is gone is not given to another, whose messages would count as read", async () => {
+  const broker = await MemoryBroker.start();
+  const sub = await lasting(broker, "sub");
+  await sub.subscribe({ topicFilter: "a", qos: 1 });
+  await publishAll(await clean(broker, "pub"), "a", 1, ["1", "2", "3", "4"]);
+  for (let packetId = 1; packetId <= 4; packetId++) await sub.puback(packetId);
+  await broker.advance(1);
+  await sub.unsubscribe("a");
+  await broker.restart();
+  const { client } = await resume(broker, "sub");
+  await client.subscribe({ topicFilter: "b", qos: 1 });
+  await client.drop();
+  await publishAll(await clean(broker, "pub"), "b", 1, ["5", "6"]);
+  await broker.restart();
+  assert.deepEqual((await resume(broker, "sub")).words, [
+    "CONNACK 0x00 present=1",
+    'PUBLISH 5 b qos=1 dup=0 "5"',
+    'PUBLISH 6 b qos=1 dup=0 "6"',
+  ]);
+});
+
+/** Damages one record: it is there and says nothing. */
+async function damage(broker: MemoryBroker, table: Table, key: string): Promise<void> {
+  const batch = new StoreBatch();
+  batch.put(table, key, Uint8Array.of());
+  await broker.disk.store.commit(batch);
+}
+
+test("what is left of a session whose record is damaged never becomes another's", async () => {
+  const broker = await MemoryBroker.start();
+  await lasting(broker, "victim").then((victim) => victim.subscribe(["one", "two"]));
+  await damage(broker, "session", "victim");
+  await broker.restart();
+  await lasting(broker, "other").then((other) => other.subscribe("mine"));
+  await broker.restart();
+  const { client } = await resume(broker, "other");
+  await publishAll(await clean(broker, "pub"), "two", 1, ["for the victim"]);
+  assert.deepEqual(client.words(), []);
+});
+
+test("a log whose record is damaged is made again from the subscriptions that read it, and keeps its number", async () => {
+  const broker = await MemoryBroker.start();
+  const sub = await lasting(broker, "sub");
+  await sub.subscribe({ topicFilter: "t", qos: 1 });
+  await sub.drop();
+  await publishAll(await clean(broker, "pub"), "t", 1, ["1", "2"]);
+  await damage(broker, "log", "1");
+  await broker.restart();
+  assert.equal(broker.eventsOf("damaged").length, 1);
+  const other = await lasting(broker, "other");
+  await other.subscribe({ topicFilter: "u", qos: 1 });
+  await publishAll(await clean(broker, "pub"), "t", 1, ["3"]);
+  await broker.restart();
+  assert.equal(broker.eventsOf("damaged").length, 1);
+  assert.deepEqual((await resume(broker, "sub")).words, [
+    "CONNACK 0x00 present=1",
+    'PUBLISH 1 t qos=1 dup=0 "1"',
+    'PUBLISH 2 t qos=1 dup=0 "2"',
+    'PUBLISH 3 t qos=1 dup=0 "3"',
+  ]);
+  assert.deepEqual((await resume(broker, "other")).words, ["CONNACK 0x00 present=1"]);
+});
+
+test("the deliveries of other subscriptions are taken up when the record of one is damaged", async () => {
+  const broker = await MemoryBroker.start();
+  const sub = await lasting(broker, "sub");
+  await sub.subscribe([
+    { topicFilter: "a", qos: 1 },
+    { topicFilter: "b", qos: 1 },
+  ]);
+  const pub = await clean(broker, "pub");
+  await publishAll(pub, "a", 1, ["1"]);
+  await publishAll(pub, "b", 1, ["2"]);
+  await damage(broker, "subscription", "1/1");
+  await broker.restart();
+  assert.deepEqual((await resume(broker, "sub")).words, [
+    "CONNACK 0x00 present=1",
+    'PUBLISH 2 b qos=1 dup=1 "2"',
+  ]);
+});
+
+test("a shared group whose record is damaged keeps what comes from then on for its lasting members", async () => {
+  const broker = await MemoryBroker.start();
+  await lasting(broker, "sub").then((sub) => sub.subscribe({ topicFilter: "$share/g/t", qos: 1 }));
+  await damage(broker, "group", "$share/g/t");
+  for (const payload of ["1", "2"]) {
+    await broker.restart();
+    await publishAll(await clean(broker, "pub"), "t", 1, [payload]);
+  }
+  assert.deepEqual((await resume(broker, "sub")).words, [
+    "CONNACK 0x00 present=1",
+    'PUBLISH 1 t qos=1 dup=0 "1"',
+    'PUBLISH 2 t qos=1 dup=0 "2"',
+  ]);
+});
+
+test("a store that waits for space to be readable again stops nothing: what waits there is sent later", async () => {
+  const store = new MemoryStore();
+  let isFull = false;
+  const broker = await MemoryBroker.start({
+    store: storeThatReads(store, async (...what) => {
+      if (isFull) throw new StoreError("STORE_FULL", "no space, by order of the test");
+      return store.readLog(...what);
+    }),
+  });
+  await lasting(broker, "sub").then((sub) => sub.subscribe({ topicFilter: "t", qos: 1 }));
+  await publishAll(await clean(broker, "pub"), "t", 1, ["1"]);
+  await broker.restart();
+  isFull = true;
+  const { client, words } = await resume(broker, "sub");
+  await broker.advance(3);
+  assert.equal(broker.failure, undefined);
+  assert.deepEqual([...words, ...client.words()], ["CONNACK 0x00 present=1"]);
+  isFull = false;
+  await broker.advance(1);
+  assert.deepEqual(client.words(), ['PUBLISH 1 t qos=1 dup=1 "1"']);
 });

@@ -217,3 +217,27 @@ test("a wildcard over many retained messages takes its turns with others, for ma
   await broker.settle();
   for (const subscriber of subscribers.slice(70)) assert.equal(subscriber.take().length, 2_001);
 });
+
+test("a lasting session gets no message before an older retained one of the same topic", async () => {
+  const broker = await MemoryBroker.start();
+  const pub = await clean(broker, "pub");
+  const publishEach = (payload: string): void => {
+    for (let topic = 0; topic < 600; topic++)
+      pub.sendPublish({ topicName: `r/${topic}`, qos: 1, packetId: 1, retain: true, payload });
+  };
+  publishEach("old");
+  await broker.settle();
+  const sub = await lasting(broker, "sub");
+  sub.sendSubscribe(["r/#"]);
+  // Retained messages take more than one turn; in the first of them all topics get others.
+  broker.broker.endTurn();
+  publishEach("new");
+  await broker.settle();
+  const last = new Map<string, string>();
+  for (const words of sub.words()) {
+    const [, topicName = "", payload = ""] = /^PUBLISH \d+ (\S+) .*"(\w+)"/.exec(words) ?? [];
+    if (topicName !== "") last.set(topicName, payload);
+  }
+  assert.equal(last.size, 600);
+  assert.deepEqual(new Set(last.values()), new Set(["new"]));
+});

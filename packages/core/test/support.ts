@@ -1,6 +1,7 @@
 // What the tests of the core share: the usual clients, connected.
 
 import type { ProtocolVersion } from "@heirloom/codec";
+import type { MemoryStore, Store } from "@heirloom/core";
 import type { ConnectInit, MemoryBroker, TestClient } from "@heirloom/core/testing";
 
 /** A client whose session lives for an hour after its connection; it resumes what there is. */
@@ -54,4 +55,15 @@ export async function publishAll(
     const packetId = Number(words[0]?.split(" ")[1]);
     await publisher.pubrel(packetId);
   }
+}
+
+/** A store whose logs are read in another way. */
+export function storeThatReads(store: MemoryStore, readLog: Store["readLog"]): Store {
+  return new Proxy(store, {
+    get(target, name) {
+      if (name === "readLog") return readLog;
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
 }

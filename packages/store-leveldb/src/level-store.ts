@@ -205,6 +205,7 @@ export class LevelStore implements Store {
     const parts = this.#opened;
     await parts.writer.reopened();
     if (parts.database.status !== "open") {
+      parts.writer.start();
       throw new StoreError("STORE_FULL", `${this.#directory.path} waits for space to be opened again`);
     }
     return parts;

@@ -1,7 +1,7 @@
 // SUBSCRIBE: each filter is checked, asked for and granted on its own; then SUBACK, then retained messages.
 // MQTT 5.0 section 3.8, 3.1.1 section 3.8.
 
-import { PacketType, type QoS, ReasonCode, type Subscribe } from "@heirloom/codec";
+import { PacketType, type QoS, ReasonCode, type Subscribe, utf8Length } from "@heirloom/codec";
 import type { Connection } from "../connection.ts";
 import { topicFault } from "../control-characters.ts";
 import type { Parts } from "../parts.ts";
@@ -9,6 +9,9 @@ import type { Refusal } from "../ports/hooks.ts";
 import type { Session } from "../sessions/session.ts";
 import type { Subscription } from "../subscription.ts";
 import { checkTopicFilter, isWildcardFilter, parseSharedFilter } from "../topics/index.ts";
+
+/** Bytes that a record of the store has for a filter; with a mount point, `$share/name/` and the filter may be more. */
+const LONGEST_FILTER = 65_535;
 
 /** 3.1.1 section 3.9.3: the one failure code there is. */
 const FAILURE_3 = 0x80;
@@ -107,7 +110,8 @@ function grant(parts: Parts, subscription: Subscription): Granted {
   if (subscription.subscriptionIdentifier !== 0 && !limits.subscriptionIdentifiersAvailable) {
     return ReasonCode.SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED;
   }
-  if (topicFilter.length > limits.topicLength) return ReasonCode.QUOTA_EXCEEDED;
+  if (topicFilter.length > limits.topicLength || utf8Length(topicFilter) > LONGEST_FILTER)
+    return ReasonCode.QUOTA_EXCEEDED;
   const qos: QoS = subscription.qos < limits.maximumQoS ? subscription.qos : limits.maximumQoS;
   return { ...subscription, qos };
 }

@@ -94,8 +94,17 @@ export class Block {
   append(message: Message, sequence: number, identifiers: readonly number[], withPublisher: boolean): number {
     const writer = this.#writer;
     if (writer === undefined) throw new Error("appended to a closed block");
-    this.#offsets.push(writer.length);
-    return writeEntry(writer, message, sequence, identifiers, withPublisher);
+    const start = writer.length;
+    let bytes: number;
+    try {
+      bytes = writeEntry(writer, message, sequence, identifiers, withPublisher);
+    } catch (error) {
+      // A hook made a topic of it that cannot be written. The entries before it are other messages.
+      writer.length = start;
+      throw error;
+    }
+    this.#offsets.push(start);
+    return bytes;
   }
 
   /** Closes the block and returns what the store keeps. */

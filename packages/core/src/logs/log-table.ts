@@ -7,7 +7,7 @@ import type { Counters } from "../counters.ts";
 import type { Limits } from "../limits.ts";
 import type { Message } from "../message.ts";
 import type { Observer } from "../ports/observer.ts";
-import type { Store, StoreBatch } from "../ports/store.ts";
+import { type Store, type StoreBatch, StoreError } from "../ports/store.ts";
 import type { Stored, Turn } from "../turn.ts";
 import { Block } from "./block.ts";
 import { Log, type LogHost } from "./log.ts";
@@ -53,6 +53,8 @@ export class LogTable implements LogHost {
   /** Logs whose cursors moved since the last look. */
   #touched = new Set<Log>();
   readonly #trims = new Trims();
+  /** Reads that wait for the store to have space. They go on with the next sweep. */
+  readonly #unread: (() => void)[] = [];
   /** Of `unsavedBytes`: what the next batch to be on disk takes with it. */
   #savingBytes = 0;
 
@@ -145,7 +147,7 @@ export class LogTable implements LogHost {
 
   /** Reads blocks from the store, from the one that holds `fromIndex` on. Damaged ones are left out. */
   async readBlocks(log: Log, fromIndex: number, maximumBytes: number): Promise<Block[]> {
-    const stored = await this.#host.store.readLog(log.logId, fromIndex, maximumBytes);
+    const stored = await this.#readLog(log.logId, fromIndex, maximumBytes);
     const blocks: Block[] = [];
     for (const block of stored) {
       if ("damaged" in block) continue;
@@ -161,6 +163,22 @@ export class LogTable implements LogHost {
     return blocks;
   }
 
+  /** A store that needs space before it can be read again is asked again: nothing is lost, so nothing has to stop. */
+  async #readLog(...what: Parameters<Store["readLog"]>): ReturnType<Store["readLog"]> {
+    for (;;) {
+      try {
+        return await this.#host.store.readLog(...what);
+      } catch (error) {
+        if (!(error instanceof StoreError) || error.code !== "STORE_FULL") throw error;
+      }
+      await new Promise<void>((resolve) => this.#unread.push(resolve));
+    }
+  }
+
+  #goOnReading(): void {
+    for (const goOn of this.#unread.splice(0)) goOn();
+  }
+
   readFailed(error: unknown): void {
     this.#host.readFailed(error);
   }
@@ -172,8 +190,13 @@ export class LogTable implements LogHost {
     this.#touched.add(log);
   }
 
-  /** Cuts queues to their limit, gives back what no cursor needs any more, drops logs without cursors. */
+  /**
+   * Cuts queues to their limit, gives back what no cursor needs any more, drops logs without cursors, and forgets blocks in
+   * memory beyond `limits.logCacheBytes`.
+   */
   sweep(limits: Limits): void {
+    this.#goOnReading();
+    this.#forgetCached(limits.logCacheBytes, this.#host.turn.durable);
     const touched = this.#touched;
     if (touched.size === 0) return;
     this.#touched = new Set();
@@ -226,8 +249,13 @@ export class LogTable implements LogHost {
     const { counters, limits } = this.#host;
     counters.unsavedBytes -= this.#savingBytes;
     this.#savingBytes = 0;
+    this.#forgetCached(limits.logCacheBytes, durable);
+  }
+
+  #forgetCached(mostBytes: number, durable: number): void {
+    const { counters } = this.#host;
     for (const log of this.#cached) {
-      if (counters.logCacheBytes <= limits.logCacheBytes) break;
+      if (counters.logCacheBytes <= mostBytes) break;
       log.forgetRecent(durable, 0);
       if (log.recentBytes === 0) this.#cached.delete(log);
     }

@@ -102,8 +102,8 @@ export class Log implements Stored {
         block?.byteLength ?? this.#expectedBytes,
       );
       this.#recent.push(block);
-      if (!this.unsaved) this.#host.save(this);
     }
+    if (!this.unsaved) this.#host.save(this);
     const bytes = block.append(message, sequence, identifiers, this.#host.keepsPublisher);
     this.totalBytes += bytes;
     this.endIndex++;
@@ -116,7 +116,8 @@ export class Log implements Stored {
     let cachedBytes = 0;
     for (; this.#unsavedFrom < this.#recent.length; this.#unsavedFrom++) {
       const block = this.#recent[this.#unsavedFrom];
-      if (block === undefined) break;
+      // Nothing came into it when its first message could not be written.
+      if (block === undefined || block.count === 0) break;
       batch.append(block.close(batchNumber));
       cachedBytes += block.byteLength;
     }

@@ -106,8 +106,13 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
     return ++this.#lastStretchId;
   }
 
+  /** Stretch numbers up to this one are on disk, perhaps of stretches that are gone: none of them is given again. */
+  restoreStretchId(stretchId: number): void {
+    this.#lastStretchId = Math.max(this.#lastStretchId, stretchId);
+  }
+
   addStretch(stretch: Stretch): void {
-    this.#lastStretchId = Math.max(this.#lastStretchId, stretch.stretchId);
+    this.restoreStretchId(stretch.stretchId);
     this.stretches.set(stretch.stretchId, stretch);
     if (stretch.cursor !== undefined) this.backlog.add(stretch.cursor);
     this.#isLive = false;
@@ -291,7 +296,8 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
       this.backlog.begin();
       return true;
     }
-    this.#isLive = true;
+    // What was published since would overtake retained messages that wait in the session's own log.
+    this.#isLive = this.inbox === undefined || this.inbox.waiting === 0;
     this.pumpGroups();
     return false;
   }

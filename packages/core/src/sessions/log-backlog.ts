@@ -123,11 +123,13 @@ const SMALLEST_PAGE_BYTES = 1_024;
 export function readPage(context: Context, cursor: Cursor, bytes: number, done: () => void): void {
   if (cursor.isReading) return;
   cursor.isReading = true;
-  context.logs.readBlocks(cursor.log, cursor.next, Math.floor(bytes)).then(
+  const { next } = cursor;
+  context.logs.readBlocks(cursor.log, next, Math.floor(bytes)).then(
     (page) => {
       cursor.isReading = false;
       cursor.page = page;
-      skipMissing(context, cursor);
+      // If the cursor was moved on at the queue's limit meanwhile, the page may end before it: that says nothing of its place.
+      if (cursor.next === next) skipMissing(context, cursor);
       done();
     },
     (error: unknown) => {

@@ -73,6 +73,11 @@ export class SharedGroup implements CursorOwner, Pumpable, StretchGroup, Stored 
     return this.#members.length;
   }
 
+  /** Whether it has a member for whom messages have to be kept. */
+  get hasLastingMember(): boolean {
+    return this.#members.some(({ session, subscription }) => session.isLasting && subscription.qos > 0);
+  }
+
   /** Messages that wait for a member. */
   get waiting(): number {
     return this.#returned.length + this.#returnedMessages.length + (this.cursor?.waiting ?? 0);

@@ -184,6 +184,13 @@ export class SubscriptionTable {
     return this.group(shareName, topicFilter);
   }
 
+  /** Sees to it that a group with a lasting member has its cursor: its record may have been damaged. */
+  keepFor(group: SharedGroup): void {
+    if (group.cursor !== undefined || !group.hasLastingMember) return;
+    group.openCursor(this.#log(this.#entry(group.topicFilter)), this.#context.logs.nextSequence);
+    this.#matchesChanged(group.topicFilter);
+  }
+
   /** The log of a filter, after a restart. */
   restoreLog(topicFilter: string, log: Log): void {
     this.#entry(topicFilter).log = log;
