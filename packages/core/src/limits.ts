@@ -7,7 +7,7 @@ export type QueuePolicy = "discard-oldest" | "refuse" | "hold";
 
 /** The limits of one broker. All are counted; see `counters.ts`. */
 export interface Limits {
-  /** Seconds. The longest Keep Alive that is granted; 0 = no maximum. MQTT 5.0 section 3.2.2.3.14. */
+  /** Seconds. The longest Keep Alive that is granted, to clients of 3.x too; 0 = no maximum. MQTT 5.0 section 3.2.2.3.14. */
   readonly keepAliveMaximum: number;
   /** Bytes of a whole packet that a client may send. 5.0 section 3.2.2.3.6. */
   readonly maximumPacketSize: number;

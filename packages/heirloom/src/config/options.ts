@@ -145,9 +145,9 @@ export const LIMIT_OPTIONS: OptionTable<Limits> = {
     ...limit(
       "keepAliveMaximum",
       seconds({ minimum: 0, maximum: MAXIMUM.u16 }),
-      "The longest Keep Alive that is granted to clients of 5.0, which are told (Server Keep Alive); 0 = no maximum. " +
-        "Clients of 3.1 and 3.1.1 cannot be told and keep what they ask for: ended earlier, they would lose good " +
-        "connections. TCP asks every minute whether a silent peer is still there.",
+      "The longest Keep Alive that is granted, also to clients that ask for none; 0 = no maximum. Clients of 5.0 are told " +
+        "(Server Keep Alive). Clients of 3.1 and 3.1.1 cannot be told: when nothing came from one of them for one and a " +
+        "half times as long, its connection ends. Give a listener of its own to devices that sleep longer.",
     ),
     default: "20m",
   },
