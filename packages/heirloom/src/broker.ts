@@ -1,5 +1,6 @@
 // The broker that applications embed: the core, driven by a clock, fed by listeners and streams, on a store.
 
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { ReasonCode } from "@heirloom/codec";
 import {
@@ -9,6 +10,7 @@ import {
   type Hooks,
   type Listener as CoreListener,
   type LocalSubscription,
+  type Refusal,
   type Store,
   type World,
 } from "@heirloom/core";
@@ -31,6 +33,7 @@ import { Identity } from "./identity/identity.ts";
 import type { PermissionChain } from "./permissions/chain.ts";
 import { Reloader } from "./reload.ts";
 import type { Driven } from "./runtime.ts";
+import { descriptors } from "./transports/descriptors.ts";
 import { StreamTransport } from "./transports/stream.ts";
 import {
   strangerAt,
@@ -306,6 +309,7 @@ export class Broker {
     const admission =
       settings.admission === undefined ? this.#admission : this.#makeAdmission(settings.admission);
     const host: ListenerHost = {
+      spare: (socket) => this.#spare(socket),
       admit: (remoteAddress, socket) => {
         const answer = admission.admit(remoteAddress);
         if ("refusal" in answer) return answer.refusal;
@@ -327,6 +331,13 @@ export class Broker {
     }
     const { listenWebSocket } = await import("./transports/websocket.ts");
     return listenWebSocket(settings, host);
+  }
+
+  #spare(socket: Socket): Refusal | undefined {
+    if (descriptors.take(socket)) return undefined;
+    this.#counters.connectionsRefusedByFiles++;
+    const reasonString = `${descriptors.maximumSockets} connections are open; the system allows no more files`;
+    return { reasonCode: ReasonCode.SERVER_BUSY, reasonString };
   }
 
   #accept(transport: NewTransport, listener: CoreListener): void {

@@ -12,6 +12,8 @@ export class ServerCounters extends Counters {
   connectionsRefusedByRate = 0;
   /** Connections that were closed unread, because their address is banned for wrong passwords. */
   connectionsRefusedByBan = 0;
+  /** Connections that were closed unread, because the rest of the system's open files is kept for the store. */
+  connectionsRefusedByFiles = 0;
   /** Connections that were ended, because what they sent was next to nothing but KeyUpdates of TLS. */
   tlsFloodsEnded = 0;
   /** Clients that were let in because of what they showed. */

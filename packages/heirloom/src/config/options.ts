@@ -75,7 +75,8 @@ export const LIMIT_OPTIONS: OptionTable<Limits> = {
   connections: limit(
     "connections",
     count({ minimum: 1, maximum: MAXIMUM.count }),
-    "Connections at the same time.",
+    "Connections at the same time; more are refused with 0x89. There are never more than the system's limit of open files " +
+      "less those that the store needs, 1,100 or half of them: more are closed at once.",
   ),
   connectionsPerAccount: limit(
     "connectionsPerAccount",

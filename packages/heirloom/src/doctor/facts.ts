@@ -1,8 +1,9 @@
 // What the doctor has to know beside the configuration: this process, and the files that the configuration names.
 
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import type { Settings } from "../config/settings.ts";
 import { readPasswordFile } from "../identity/password-file.ts";
+import { openFilesLimit } from "../transports/descriptors.ts";
 
 export interface FileFacts {
   readonly file: string;
@@ -38,7 +39,7 @@ export async function gatherFacts(settings: Settings, configFile: string | undef
   });
   return {
     isRoot: process.getuid?.() === 0,
-    openFiles: await openFilesLimit(),
+    openFiles: openFilesLimit(),
     files: await Promise.all(files.map(async (entry) => ({ ...entry, mode: await modeOf(entry.file) }))),
     weakHashes: (await Promise.all(weak)).filter(({ users }) => users > 0),
   };
@@ -78,11 +79,4 @@ async function modeOf(file: string): Promise<number | undefined> {
   } catch {
     return undefined;
   }
-}
-
-/** Linux tells it in a file; elsewhere only a shell does. */
-async function openFilesLimit(): Promise<number | undefined> {
-  const limits = await readFile("/proc/self/limits", "utf8").catch(() => "");
-  const soft = /^Max open files\s+(\d+)/m.exec(limits)?.[1];
-  return soft === undefined ? undefined : Number(soft);
 }
