@@ -25,13 +25,16 @@ import {
   type SubscribeOptions,
 } from "./application-messages.ts";
 import type { AdmissionLimits } from "./config/admission-options.ts";
+import { throwFindings, type Finding } from "./config/findings.ts";
 import type { ListenerSettings } from "./config/listener-settings.ts";
 import type { Settings } from "./config/settings.ts";
 import { ServerCounters } from "./counters.ts";
 import { addListener, emitEvent, removeListener, throwOutside, type Listeners } from "./events.ts";
 import { Identity } from "./identity/identity.ts";
 import type { PermissionChain } from "./permissions/chain.ts";
-import { Reloader } from "./reload.ts";
+import type { PermissionOptions } from "./permissions/options.ts";
+import { readPermissions, type ReadPermissions } from "./permissions/settings.ts";
+import { Reloader, type Reloadable } from "./reload.ts";
 import type { Driven } from "./runtime.ts";
 import { descriptors } from "./transports/descriptors.ts";
 import { StreamTransport } from "./transports/stream.ts";
@@ -75,6 +78,12 @@ export interface AttachOptions {
   readonly listener?: string;
   /** Default "attached". */
   readonly remoteAddress?: string;
+}
+
+/** What else changes when files are read anew. */
+export interface ReloadOptions {
+  /** Instead of the permissions that there are. Not for a broker that was started without any. */
+  readonly permissions?: readonly PermissionOptions[] | ReadPermissions;
 }
 
 /** 5.0 section 2.4: reason codes from here on refuse. */
@@ -218,13 +227,29 @@ export class Broker {
   }
 
   /**
-   * Reads files anew that may have changed, such as password files and certificates. All or nothing: when one of them is wrong, the old
-   * ones stay in use.
+   * Reads files anew that may have changed, such as password files and certificates, and takes other permissions if some are
+   * given. All or nothing: when something is wrong, everything stays as it was.
    *
-   * @throws ConfigError saying which file is wrong, and why.
+   * @throws ConfigError saying which file or option is wrong, and why.
    */
-  reload(): Promise<void> {
-    return this.#reloader.reload();
+  async reload(changes: ReloadOptions = {}): Promise<void> {
+    await this.#reloader.reload(await this.#replacements(changes));
+    this.#checkPermissions();
+  }
+
+  async #replacements({ permissions }: ReloadOptions): Promise<Map<Reloadable, Reloadable["prepare"]>> {
+    if (permissions === undefined) return new Map();
+    const findings: Finding[] = [];
+    const settings = readPermissions(permissions, findings);
+    const chain = this.#parts.permissions;
+    if (chain === undefined) {
+      const message =
+        "the broker was started without, and asks nobody what clients may do; expected a restart";
+      findings.push({ path: ["permissions"], message });
+    }
+    throwFindings(findings);
+    const { readSources } = await import("./permissions/open.ts");
+    return new Map(chain === undefined ? [] : [[chain, () => chain.prepare(() => readSources(settings))]]);
   }
 
   /**
