@@ -350,6 +350,16 @@ export const LIMIT_OPTIONS: OptionTable<Limits> = {
     size({ minimum: 0, maximum: MAXIMUM.bytes }),
     "Retained messages with their topics and properties, in memory and on disk; more are refused with 0x97.",
   ),
+  retainedMessagesPerAccount: limit(
+    "retainedMessagesPerAccount",
+    count({ minimum: 0, maximum: MAXIMUM.count }),
+    "Retained messages of one account; more are refused with 0x97. A topic's message is its latest publisher's.",
+  ),
+  retainedBytesPerAccount: limit(
+    "retainedBytesPerAccount",
+    size({ minimum: 0, maximum: MAXIMUM.bytes }),
+    "Retained messages of one account, with their topics and properties; more are refused with 0x97.",
+  ),
   packetRate: limit(
     "packetRate",
     count({ minimum: 0, maximum: MAXIMUM.count }),
