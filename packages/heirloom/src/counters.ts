@@ -22,6 +22,8 @@ export class ServerCounters extends Counters {
   authenticationFailures = 0;
   /** Clients that were refused unseen, because wrong passwords came from their address before. */
   authenticationHeldUp = 0;
+  /** Clients that were refused because too many others were being looked at: see `loginLimits`. */
+  authenticationTurnedAway = 0;
   /** Clients that were refused because an authenticator did not work: a server that is down, a function that threw. */
   authenticationErrors = 0;
   /** Gauge: addresses, and user names at an address, that are banned. One that nobody tried again may be over already. */
