@@ -19,6 +19,7 @@ export function examine(settings: Settings, facts: Facts): Advice[] {
     ...settings.listeners.flatMap((listener, index) => ofListener(listener, index, settings)),
     ...ofPermissions(settings),
     ...facts.files.flatMap(ofFile),
+    ...facts.certificateDates.map(({ listener, problem }) => ofDates(listener, problem)),
     ...ofHashes(facts),
     ...ofProcess(settings, facts),
     ...ofLimits(settings),
@@ -94,6 +95,11 @@ function ofPermissions({ permissions, listeners, limits }: Settings): Advice[] {
   return advice;
 }
 
+function ofDates(listener: number, problem: string): Advice {
+  const change = "put another certificate in its place, and send SIGHUP to the server";
+  return { severity: "warning", about: `listeners[${listener}].tls`, problem, change };
+}
+
 function ofFile({ file, holds, mode }: FileFacts): Advice[] {
   if (mode === undefined) return [];
   if ((mode & OTHERS_WRITE) !== 0) {
@@ -149,53 +155,71 @@ function ofProcess({ limits }: Settings, { isRoot, openFiles }: Facts): Advice[]
 
 /** Limits that were switched off, and what can happen then. */
 function ofLimits({ limits, admission, listeners }: Settings): Advice[] {
-  const offs: readonly (readonly [isOff: boolean, severity: Severity, about: string, problem: string])[] = [
+  const offs: readonly (readonly [
+    isOff: boolean,
+    severity: Severity,
+    about: string,
+    problem: string,
+    example: string,
+  ])[] = [
     [
       limits.memoryBytes === 0,
       "warning",
       "memoryBytes",
       "the system may end the process when memory runs out",
+      "4GiB, or leave it out",
     ],
     [
       admission.connectionsPerAddress === 0,
       "note",
       "connectionsPerAddress",
       "one address can take all connections",
+      "100",
     ],
     [
       admission.connectRatePerAddress === 0,
       "note",
       "connectRatePerAddress",
       "one address can keep the server busy with connecting",
+      "10",
     ],
     [
       limits.keepAliveMaximum === 0,
       "note",
       "keepAliveMaximum",
       "clients may hold connections for ever without a sign of life",
+      "20m",
     ],
     [
       limits.takeoversPerMinute === 0,
       "note",
       "takeoversPerMinute",
       "clients with the same identifier may drive each other out without end",
+      "120",
     ],
     [
       limits.packetRate === 0 && listeners.some(isReachable),
       "note",
       "packetRate",
       "one client may send as fast as it can",
+      "1000",
     ],
     [
       limits.sessionExpiryMaximum === NEVER_EXPIRES,
       "note",
       "sessionExpiryMaximum",
       "sessions that nobody comes back to are kept for ever, with what waits for them",
+      "30d",
     ],
   ];
   return offs
     .filter(([isOff]) => isOff)
-    .map(([, severity, about, problem]) => ({ severity, about, problem, change: `set \`${about}\`` }));
+    .map(([, severity, about, problem, example]) => ({
+      severity,
+      about,
+      problem,
+      change: `set \`${about}\`, such as ${example}`,
+    }));
 }
 
 /** Whether other machines can connect. */
