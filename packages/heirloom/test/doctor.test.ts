@@ -57,6 +57,15 @@ describe("examine", () => {
     assert.deepEqual(found({ ...CLOSED, listeners: pages }), ["note listeners[0].allowedOrigins"]);
   });
 
+  it("finds names that several kinds of authentication can give", () => {
+    const passwordFile = "passwords";
+    const certificate = { certificate: {} };
+    const mixed = { ...CLOSED, authentication: [{ passwordFile }, certificate] };
+    assert.deepEqual(found(mixed), ["note authentication"]);
+    const one = { ...CLOSED, authentication: [{ scram: { passwordFile } }, { passwordFile }] };
+    assert.deepEqual(found(one), []);
+  });
+
   it("finds that everybody may do everything", () => {
     const { permissions, ...rest } = CLOSED;
     assert.ok(permissions !== undefined);

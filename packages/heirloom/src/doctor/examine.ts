@@ -17,6 +17,7 @@ const NEVER_EXPIRES = 0xffff_ffff;
 export function examine(settings: Settings, facts: Facts): Advice[] {
   const advice = [
     ...settings.listeners.flatMap((listener, index) => ofListener(listener, index, settings)),
+    ...ofNames(settings),
     ...ofPermissions(settings),
     ...facts.files.flatMap(ofFile),
     ...facts.certificateDates.map(({ listener, problem }) => ofDates(listener, problem)),
@@ -64,6 +65,25 @@ function plainText(listener: ListenerSettings, about: string, settings: Settings
       ? "see that only the proxy can reach this listener"
       : "set `tls`, or listen on 127.0.0.1",
   };
+}
+
+/** A name is one account, whoever vouches for it. Passwords and SCRAM have the same files, and the same operator. */
+function ofNames({ authentication }: Settings): Advice[] {
+  const kinds = new Set(
+    authentication.map((item) => {
+      if (typeof item === "function") return "function";
+      return "scram" in item ? "passwordFile" : (Object.keys(item)[0] ?? "");
+    }),
+  );
+  if (kinds.size < 2) return [];
+  return [
+    {
+      severity: "note",
+      about: "authentication",
+      problem: `the same name of ${[...kinds].join(" and ")} is the same account: each of them can be anybody`,
+      change: "see that nobody can choose a name of their own; see docs/guides/identity.md",
+    },
+  ];
 }
 
 function ofPermissions({ permissions, listeners, limits }: Settings): Advice[] {
