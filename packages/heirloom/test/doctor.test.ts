@@ -16,6 +16,7 @@ import { newDirectory } from "./support.ts";
 const NOTHING: Facts = {
   isRoot: false,
   openFiles: undefined,
+  coreDumpBytes: undefined,
   files: [],
   certificateDates: [],
   weakHashes: [],
@@ -104,6 +105,8 @@ describe("examine", () => {
 
   it("finds a process that may do too much, or too little - attack CFG-05", () => {
     assert.deepEqual(found(CLOSED, { isRoot: true }), ["danger process"]);
+    assert.deepEqual(found(CLOSED, { coreDumpBytes: Infinity }), ["warning process"]);
+    assert.deepEqual(found(CLOSED, { coreDumpBytes: 0 }), []);
     assert.deepEqual(found(CLOSED, { openFiles: 1_024 }), ["warning connections"]);
     assert.deepEqual(found(CLOSED, { openFiles: 100_000 }), ["note connections"]);
     const few = { ...CLOSED, limits: { ...CLOSED.limits, connections: 1_000 } };

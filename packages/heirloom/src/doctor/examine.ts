@@ -152,7 +152,7 @@ function ofHashes({ weakHashes }: Facts): Advice[] {
   }));
 }
 
-function ofProcess({ limits }: Settings, { isRoot, openFiles }: Facts): Advice[] {
+function ofProcess({ limits }: Settings, { isRoot, openFiles, coreDumpBytes = 0 }: Facts): Advice[] {
   const advice: Advice[] = [];
   if (isRoot) {
     advice.push({
@@ -160,6 +160,14 @@ function ofProcess({ limits }: Settings, { isRoot, openFiles }: Facts): Advice[]
       about: "process",
       problem: "it runs as root: whoever takes it over has the whole machine",
       change: "run it as a user of its own; see docs/guides/hardening.md",
+    });
+  }
+  if (coreDumpBytes > 0) {
+    advice.push({
+      severity: "warning",
+      about: "process",
+      problem: "a crash may leave a core dump, with messages, keys and passwords in it",
+      change: "turn that off (`LimitCORE=0` of systemd, `--ulimit core=0` of Docker, `ulimit -c 0`)",
     });
   }
   if (openFiles !== undefined && openFiles < limits.connections) {

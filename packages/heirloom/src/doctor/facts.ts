@@ -4,7 +4,7 @@ import { stat } from "node:fs/promises";
 import type { Settings } from "../config/settings.ts";
 import { isPemText } from "../config/tls-options.ts";
 import { readPasswordFile } from "../identity/password-file.ts";
-import { openFilesLimit } from "../transports/descriptors.ts";
+import { coreDumpLimit, openFilesLimit } from "../process-limits.ts";
 import { tryFiles, type CertificateDates } from "./try-files.ts";
 
 export interface FileFacts {
@@ -19,6 +19,8 @@ export interface Facts {
   readonly isRoot: boolean;
   /** How many files this process may have open; `undefined` where that cannot be told. */
   readonly openFiles: number | undefined;
+  /** How large a core dump may become; `undefined` where that cannot be told. */
+  readonly coreDumpBytes: number | undefined;
   readonly files: readonly FileFacts[];
   /** Certificates that are not valid now, or not for long. */
   readonly certificateDates: readonly CertificateDates[];
@@ -47,6 +49,7 @@ export async function gatherFacts(settings: Settings, configFile: string | undef
   return {
     isRoot: process.getuid?.() === 0,
     openFiles: openFilesLimit(),
+    coreDumpBytes: coreDumpLimit(),
     files: await Promise.all(files.map(async (entry) => ({ ...entry, mode: await modeOf(entry.file) }))),
     certificateDates,
     weakHashes: (await Promise.all(weak)).filter(({ users }) => users > 0),

@@ -1,22 +1,11 @@
 // How many sockets this process may have open. The store, certificates and password files need file descriptors too, and a
 // store that cannot open a file stops the process: so clients never get the last ones.
 
-import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
+import { openFilesLimit } from "../process-limits.ts";
 
 /** LevelDB keeps a thousand files open; the rest is for the journal, for files that are read anew, and for other servers. */
 const RESERVED = 1_100;
-
-/** @returns how many files this process may have open; `undefined` where that cannot be told. */
-export function openFilesLimit(): number | undefined {
-  try {
-    // Linux tells it in a file; elsewhere only a shell does.
-    const soft = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1];
-    return soft === undefined ? undefined : Number(soft);
-  } catch {
-    return undefined;
-  }
-}
 
 /** Counts sockets that clients have open. */
 export class Descriptors {
