@@ -105,6 +105,7 @@ export class Broker {
   readonly #transports = new Set<NewTransport>();
   readonly #listeners: OpenListener[] = [];
   readonly #counters: ServerCounters = new ServerCounters();
+  readonly #reasonCounts = new Map<number, number>();
   readonly #reloader: Reloader = new Reloader();
   /** Absent when nobody is asked who clients are. */
   readonly #identity: Identity | undefined;
@@ -119,6 +120,7 @@ export class Broker {
   constructor(parts: BrokerParts) {
     this.#parts = parts;
     const eventListeners = this.#eventListeners;
+    const count = (reasonCode: number): void => this.#countReason(reasonCode);
     this.#identity = this.#makeIdentity();
     this.#admission = this.#makeAdmission(parts.settings.admission);
     const hooks = this.#identity?.hooks ?? parts.hooks;
@@ -131,6 +133,7 @@ export class Broker {
       ...(parts.permissions === undefined ? {} : { permissions: parts.permissions }),
       observer: {
         event<Name extends BrokerEventName>(name: Name, event: CoreEvents[Name]): void {
+          if ("reasonCode" in event) count(event.reasonCode);
           emitEvent<CoreEvents, Name>(eventListeners, name, event);
         },
       },
@@ -171,6 +174,15 @@ export class Broker {
   /** Numbers since the start, which change as they are looked at. */
   get counters(): Readonly<ServerCounters> {
     return this.#counters;
+  }
+
+  /**
+   * Connections that were refused or have ended, by reason code: that of the CONNACK or DISCONNECT that was sent, or
+   * received; 0 = ended in order. What of 3.x has no such code is counted by that of 5.0. So each limit that ends a
+   * connection has its number here.
+   */
+  get reasonCounts(): ReadonlyMap<number, number> {
+    return this.#reasonCounts;
   }
 
   /** Calls `listener` for each event of this name. What it throws becomes an uncaught exception. */
@@ -344,6 +356,7 @@ export class Broker {
       accept: (transport) => this.#accept(transport, listener),
       refused: (remoteAddress, reasonCode, reason) => {
         this.#counters.connectionsRefused++;
+        this.#countReason(reasonCode);
         emitEvent(this.#eventListeners, "refused", { remoteAddress, reasonCode, reason });
       },
       dropped: () => this.#counters.handshakesDropped++,
@@ -356,6 +369,11 @@ export class Broker {
     }
     const { listenWebSocket } = await import("./transports/websocket.ts");
     return listenWebSocket(settings, host);
+  }
+
+  /** A code is one byte: there are never more than 256 of them. */
+  #countReason(reasonCode: number): void {
+    this.#reasonCounts.set(reasonCode, (this.#reasonCounts.get(reasonCode) ?? 0) + 1);
   }
 
   #spare(socket: Socket): Refusal | undefined {
