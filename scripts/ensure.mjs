@@ -9,11 +9,11 @@ import { fileURLToPath } from "node:url";
 /** The top of the clone. */
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** Runs `npm ci` unless what is installed is as new as the lock file. npm writes its hidden lock file last. */
+/** Runs `npm ci`, and no script of any package, unless what is installed is as new as the lock file. npm writes its hidden lock file last. */
 export function ensureInstalled() {
   if (timeOf("node_modules/.package-lock.json") >= timeOf("package-lock.json")) return;
   say("installing (npm ci)");
-  if (!execute("npm", ["ci", "--no-audit", "--no-fund"])) process.exit(1);
+  if (!execute("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"])) process.exit(1);
 }
 
 /** Builds `project` when a source of one of `packages` is newer than its last build. Starts faster than the compiler. */

@@ -3,10 +3,12 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { connect } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { describe, it, type TestContext } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { type Broker, createBroker } from "heirloom";
+import { ROOT } from "./src/rows.ts";
 
 const ROUND = 25;
 const WARM_UP_ROUNDS = 3;
@@ -56,10 +58,65 @@ const FAILURES: readonly (readonly [name: string, bytes: readonly number[]])[] =
   ["DISCONNECT with a wrong reason", [...GOOD, 0xe0, 1, 0x05]],
 ];
 
-async function running(context: TestContext): Promise<{ broker: Broker; port: number }> {
-  const broker = await createBroker({ store: "memory", port: 0 });
+const UPGRADE =
+  "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: ";
+
+/** Bytes in one frame of a client, with a mask of zeroes. */
+function frame(firstByte: number, bytes: readonly number[]): number[] {
+  return [firstByte, 0x80 | bytes.length, 0, 0, 0, 0, ...bytes];
+}
+
+/** The same for WebSocket. */
+const WS_FAILURES: readonly (readonly [name: string, bytes: readonly number[]])[] = [
+  ["half an upgrade", TEXT(UPGRADE.slice(0, 80))],
+  ["an upgrade of another protocol", TEXT(`${UPGRADE}chat\r\n\r\n`)],
+  ["plain HTTP", TEXT("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n")],
+  ["no HTTP", GOOD],
+  ["an upgrade, and gone", TEXT(`${UPGRADE}mqtt\r\n\r\n`)],
+  ["a text frame", [...TEXT(`${UPGRADE}mqtt\r\n\r\n`), ...frame(0x81, GOOD)]],
+  ["a frame that is reserved", [...TEXT(`${UPGRADE}mqtt\r\n\r\n`), ...frame(0xf2, GOOD)]],
+  ["a frame without a mask", [...TEXT(`${UPGRADE}mqtt\r\n\r\n`), 0x82, GOOD.length, ...GOOD]],
+  ["a client, and gone", [...TEXT(`${UPGRADE}mqtt\r\n\r\n`), ...frame(0x82, GOOD)]],
+  ["a reserved packet", [...TEXT(`${UPGRADE}mqtt\r\n\r\n`), ...frame(0x82, [...GOOD, 0xf1, 0])]],
+];
+
+/** The same for TLS, before its handshake is done. */
+const TLS_FAILURES: readonly (readonly [name: string, bytes: readonly number[]])[] = [
+  ["nothing", []],
+  ["MQTT", GOOD],
+  ["half a ClientHello", [0x16, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3]],
+  ["an alert", [0x15, 3, 3, 0, 2, 2, 40]],
+  ["a record that is too long", [0x16, 3, 3, 0xff, 0xff, ...TEXT("x".repeat(200))]],
+  ["HTTP", TEXT("GET / HTTP/1.1\r\n\r\n")],
+];
+
+/** And when its handshake is done. */
+const INSIDE_TLS: readonly (readonly [name: string, bytes: readonly number[]])[] = [
+  ["nothing", []],
+  ["half a CONNECT", GOOD.slice(0, 8)],
+  ["a client, and gone", GOOD],
+  ["a reserved packet", [...GOOD, 0xf1, 0]],
+];
+
+interface Ports {
+  readonly port: number;
+  readonly wsPort: number;
+  readonly tlsPort: number;
+}
+
+async function running(context: TestContext): Promise<{ broker: Broker; ports: Ports }> {
+  const tls = {
+    certificate: `${ROOT}packages/heirloom/test/certificates/server.pem`,
+    key: `${ROOT}packages/heirloom/test/certificates/server.key`,
+  };
+  const broker = await createBroker({
+    store: "memory",
+    listeners: [{ port: 0 }, { transport: "websocket", port: 0 }, { name: "tls", port: 0, tls }],
+  });
   context.after(() => broker.stop());
-  return { broker, port: broker.listeners[0]?.port ?? 0 };
+  const [port = 0, wsPort = 0, tlsPort = 0] = broker.listeners.map((listener) => listener.port);
+  return { broker, ports: { port, wsPort, tlsPort } };
 }
 
 /** Sends it and is gone: in order for some, with RST for others. Resolves when the socket is closed. */
@@ -76,10 +133,34 @@ function fail(port: number, bytes: readonly number[], isReset: boolean): Promise
   });
 }
 
-async function round(port: number): Promise<void> {
-  for (const [, bytes] of FAILURES) {
-    await Promise.all(Array.from({ length: ROUND }, (_, index) => fail(port, bytes, index % 2 === 1)));
-  }
+async function round({ port, wsPort, tlsPort }: Ports): Promise<void> {
+  for (const [, bytes] of FAILURES) await several((isReset) => fail(port, bytes, isReset));
+  // Some of these are closed only after a while: all at the same time.
+  await Promise.all([
+    ...WS_FAILURES.map(([, bytes]) => several((isReset) => fail(wsPort, bytes, isReset))),
+    ...TLS_FAILURES.map(([, bytes]) => several((isReset) => fail(tlsPort, bytes, isReset))),
+    ...INSIDE_TLS.map(([, bytes]) => several((isReset) => failInside(tlsPort, bytes, isReset))),
+  ]);
+}
+
+async function several(failOnce: (isReset: boolean) => Promise<void>): Promise<void> {
+  await Promise.all(Array.from({ length: ROUND }, (_, index) => failOnce(index % 2 === 1)));
+}
+
+/** The same inside of TLS. */
+function failInside(port: number, bytes: readonly number[], isReset: boolean): Promise<void> {
+  return new Promise((resolve) => {
+    const raw = connect({ port, host: "127.0.0.1" });
+    const socket = connectTls({ socket: raw, rejectUnauthorized: false }, () => {
+      socket.write(Uint8Array.from(bytes), () => {
+        if (isReset) raw.resetAndDestroy();
+        else socket.end();
+      });
+    });
+    raw.on("error", () => {});
+    socket.resume().on("error", () => {});
+    raw.once("close", () => resolve());
+  });
 }
 
 /** What the process has open, by kind. */
@@ -112,14 +193,14 @@ function usedBytes(): number {
 
 describe("connections that fail", () => {
   it("leave no socket, timer, descriptor, session or memory behind - attack MEM-11", async (context) => {
-    const { broker, port } = await running(context);
+    const { broker, ports } = await running(context);
     // One is the broker's own: it looks at its memory once a second.
     const { deadlines } = broker.counters;
-    for (let count = 0; count < WARM_UP_ROUNDS; count++) await round(port);
+    for (let count = 0; count < WARM_UP_ROUNDS; count++) await round(ports);
     await untilClosed(broker);
     const before = openResources();
     const beforeBytes = usedBytes();
-    for (let count = 0; count < ROUNDS; count++) await round(port);
+    for (let count = 0; count < ROUNDS; count++) await round(ports);
     await untilClosed(broker);
     const { sessions, subscriptions, inputBytes, outputBytes } = broker.counters;
     const left = { sessions, subscriptions, inputBytes, outputBytes };
@@ -129,15 +210,16 @@ describe("connections that fail", () => {
     assert.ok(after.timers <= before.timers + 2, `${after.timers} timers, ${before.timers} before`);
     assert.ok(after.descriptors <= before.descriptors + 1, `${after.descriptors} descriptors`);
     const grownBytes = usedBytes() - beforeBytes;
-    const connections = FAILURES.length * ROUND * ROUNDS;
+    const kinds = FAILURES.length + WS_FAILURES.length + TLS_FAILURES.length + INSIDE_TLS.length;
+    const connections = kinds * ROUND * ROUNDS;
     assert.ok(grownBytes < SLACK_BYTES, `${grownBytes} bytes more after ${connections} connections`);
   });
 
   it("give no new names to counters - attack LOG-03", async (context) => {
-    const { broker, port } = await running(context);
+    const { broker, ports } = await running(context);
     const names = Object.keys(broker.counters);
     assert.ok(names.length < 200);
-    await round(port);
+    await round(ports);
     await untilClosed(broker);
     assert.deepEqual(Object.keys(broker.counters), names);
     for (const value of Object.values(broker.counters)) assert.equal(typeof value, "number");

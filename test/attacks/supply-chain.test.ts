@@ -1,6 +1,7 @@
 // What comes with the packages that people install: few others, of exact versions, and no script that has to run.
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { ROOT } from "./src/rows.ts";
@@ -13,6 +14,8 @@ const PUBLISHED = [
   "packages/heirloom",
   "test/conformance",
 ];
+
+const MODULES = "node_modules/";
 
 interface LockedPackage {
   readonly version?: string;
@@ -29,6 +32,20 @@ function readJson(path: string): unknown {
 
 function isLock(value: unknown): value is { readonly packages: Readonly<Record<string, LockedPackage>> } {
   return typeof value === "object" && value !== null && "packages" in value;
+}
+
+/** Of CycloneDX, what is looked at here. */
+interface Bill {
+  readonly components: readonly {
+    readonly purl: string;
+    readonly properties?: readonly { readonly name: string }[];
+  }[];
+}
+
+function isBill(value: unknown): value is Bill {
+  return (
+    typeof value === "object" && value !== null && "components" in value && Array.isArray(value.components)
+  );
 }
 
 const lock = readJson("package-lock.json");
@@ -63,6 +80,33 @@ describe("what is installed with heirloom", () => {
     // It only looks whether one of the binaries that it brings along fits.
     assert.match(manifest, /"install": "node-gyp-build"/);
     assert.ok(existsSync(`${ROOT}node_modules/classic-level/prebuilds`));
+  });
+
+  it("runs no script when this repository is installed, so that all other tests show that none is needed - attack JS-05", () => {
+    const script = readFileSync(`${ROOT}scripts/ensure.mjs`, "utf8");
+    assert.match(script, /execute\("npm", \["ci", "--ignore-scripts"/);
+  });
+
+  it("is listed by the bill of materials of `npm run sbom`, apart from what is for development - attack JS-05", () => {
+    const { stdout } = spawnSync("npm", ["run", "--silent", "sbom"], { cwd: ROOT, encoding: "utf8" });
+    const bill: unknown = JSON.parse(stdout);
+    assert.ok(isBill(bill));
+    const listed = bill.components
+      .filter(({ properties = [] }) => !properties.some(({ name }) => name === "cdx:npm:package:development"))
+      .map(({ purl }) => decodeURIComponent(purl));
+    for (const [path, { version }] of installed) {
+      const name = `${path.slice(path.lastIndexOf(MODULES) + MODULES.length)}@${version}`;
+      assert.ok(listed.includes(`pkg:npm/${name}`), name);
+    }
+    assert.ok(!listed.some((purl) => /typescript|eslint|prettier/.test(purl)));
+  });
+
+  it("says from which source it was built: it is published with provenance - attack JS-05", () => {
+    for (const folder of PUBLISHED) {
+      const manifest = readJson(`${folder}/package.json`);
+      assert.ok(typeof manifest === "object" && manifest !== null && "publishConfig" in manifest, folder);
+      assert.deepEqual(manifest.publishConfig, { access: "public", provenance: true }, folder);
+    }
   });
 
   it("has no code that is made of text while it runs - attack JS-06", () => {

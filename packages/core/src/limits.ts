@@ -7,7 +7,7 @@ export type QueuePolicy = "discard-oldest" | "refuse" | "hold";
 
 /** The limits of one broker. All are counted; see `counters.ts`. */
 export interface Limits {
-  /** Seconds. The longest Keep Alive that is granted; 0 = no maximum. MQTT 5.0 section 3.2.2.3.14. */
+  /** Seconds. The longest Keep Alive that is granted, to clients of 3.x too; 0 = no maximum. MQTT 5.0 section 3.2.2.3.14. */
   readonly keepAliveMaximum: number;
   /** Bytes of a whole packet that a client may send. 5.0 section 3.2.2.3.6. */
   readonly maximumPacketSize: number;
@@ -82,6 +82,9 @@ export interface Limits {
   readonly retainedMessages: number;
   /** Bytes of all retained messages, topics and properties included. */
   readonly retainedBytes: number;
+  /** The same of one account: what its clients published last, topic by topic. */
+  readonly retainedMessagesPerAccount: number;
+  readonly retainedBytesPerAccount: number;
   /** Bytes of the wills of all sessions, topics and properties included. */
   readonly willBytes: number;
   /** Connections at the same time, from CONNECT on. */
@@ -175,6 +178,8 @@ export const DEFAULT_LIMITS: Limits = {
   subscriptions: 10_000_000,
   retainedMessages: 10_000_000,
   retainedBytes: 1_073_741_824,
+  retainedMessagesPerAccount: 10_000_000,
+  retainedBytesPerAccount: 1_073_741_824,
   willBytes: 268_435_456,
   connections: 1_000_000,
   connectionsPerAccount: 1_000_000,

@@ -13,6 +13,7 @@ import { lostClient, type ClientInfo } from "./ports/hooks.ts";
 import type { StoreBatch } from "./ports/store.ts";
 import type { Replay, Session } from "./sessions/session.ts";
 import type { Subscription } from "./subscription.ts";
+import { RetainedAccounts } from "./retained-accounts.ts";
 import { type NameMatcher, NameTree } from "./topics/index.ts";
 import type { Stored } from "./turn.ts";
 
@@ -20,6 +21,8 @@ export class RetainedMessages implements Stored {
   unsaved = false;
   readonly #context: Context;
   readonly #tree: NameTree<string>;
+  /** Absent where accounts have no limit of their own. */
+  readonly #accounts: RetainedAccounts | undefined;
   /** Only messages with an expiry have one. */
   readonly #expiries = new Map<string, Deadline>();
   #changed = new Set<string>();
@@ -29,6 +32,8 @@ export class RetainedMessages implements Stored {
   constructor(context: Context, hashSeed: number) {
     this.#context = context;
     this.#tree = new NameTree(hashSeed);
+    const accounts = new RetainedAccounts(context.limits);
+    this.#accounts = accounts.isBounded ? accounts : undefined;
   }
 
   get size(): number {
@@ -39,6 +44,11 @@ export class RetainedMessages implements Stored {
   hasRoom(message: Message, account: string | undefined): boolean {
     const { limits, counters } = this.#context;
     const before = this.#tree.get(message.topicName);
+    if (account !== undefined && this.#accounts !== undefined) {
+      const own = before !== undefined && ownerOf(before) === account ? before : undefined;
+      const grownBytes = pack(message, this.#lastNumber, account).length - (own?.length ?? 0);
+      if (!this.#accounts.hasRoom(account, own === undefined ? 1 : 0, grownBytes)) return false;
+    }
     if (before === undefined && this.#tree.size >= limits.retainedMessages) return false;
     // Only near the limit it is packed to be measured.
     if (counters.retainedBytes + mostPackedBytes(message, account) <= limits.retainedBytes) return true;
@@ -58,15 +68,17 @@ export class RetainedMessages implements Stored {
   set(message: Message, account: string | undefined): void {
     const { topicName } = message;
     if (message.payloadLength > 0)
-      this.#keep(topicName, pack(message, ++this.#lastNumber, account), message.expiresAtMs);
+      this.#keep(topicName, pack(message, ++this.#lastNumber, account), message.expiresAtMs, account);
     else if (this.#tree.get(topicName) === undefined) return;
     else this.#forget(topicName);
     this.#changed.add(topicName);
     this.#context.turn.save(this);
   }
 
-  #keep(topicName: string, packed: string, expiresAtMs: number): void {
+  #keep(topicName: string, packed: string, expiresAtMs: number, account: string | undefined): void {
     const { counters } = this.#context;
+    this.#uncount(topicName);
+    this.#accounts?.count(account, 1, packed.length);
     counters.retainedBytes += packed.length - (this.#tree.get(topicName)?.length ?? 0);
     this.#tree.set(topicName, packed);
     counters.retained = this.#tree.size;
@@ -77,8 +89,16 @@ export class RetainedMessages implements Stored {
     this.#context.deadlines.set(deadline, expiresAtMs);
   }
 
+  /** Takes what a topic has off its publisher's account. */
+  #uncount(topicName: string): void {
+    if (this.#accounts === undefined) return;
+    const packed = this.#tree.get(topicName);
+    if (packed !== undefined) this.#accounts.count(ownerOf(packed), -1, packed.length);
+  }
+
   #forget(topicName: string): void {
     const { counters } = this.#context;
+    this.#uncount(topicName);
     counters.retainedBytes -= this.#tree.get(topicName)?.length ?? 0;
     this.#tree.delete(topicName);
     counters.retained = this.#tree.size;
@@ -112,7 +132,9 @@ export class RetainedMessages implements Stored {
   restore(value: Uint8Array): void {
     const { message, sequence } = readEntry(value, 0);
     this.#lastNumber = Math.max(this.#lastNumber, sequence);
-    this.#keep(message.topicName, packBytes(value), message.expiresAtMs);
+    const packed = packBytes(value);
+    const account = this.#accounts === undefined ? undefined : ownerOf(packed);
+    this.#keep(message.topicName, packed, message.expiresAtMs, account);
   }
 
   /** Gives what matches a new subscription to its session, in steps. */
@@ -148,6 +170,10 @@ function unpack(packed: string): Entry {
 /** Who published what `unpack` returned last; `entry` is that. */
 function accountOf(packed: string, entry: Entry): string | undefined {
   return packed.length > entry.bytes ? new ByteReader(unpacked, entry.bytes).text() : undefined;
+}
+
+function ownerOf(packed: string): string | undefined {
+  return accountOf(packed, unpack(packed));
 }
 
 /** Messages that one step gives at most, so that a wildcard over a million topics does not stop the broker. */

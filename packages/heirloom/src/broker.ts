@@ -1,5 +1,6 @@
 // The broker that applications embed: the core, driven by a clock, fed by listeners and streams, on a store.
 
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { ReasonCode } from "@heirloom/codec";
 import {
@@ -9,6 +10,7 @@ import {
   type Hooks,
   type Listener as CoreListener,
   type LocalSubscription,
+  type Refusal,
   type Store,
   type World,
 } from "@heirloom/core";
@@ -23,14 +25,18 @@ import {
   type SubscribeOptions,
 } from "./application-messages.ts";
 import type { AdmissionLimits } from "./config/admission-options.ts";
+import { throwFindings, type Finding } from "./config/findings.ts";
 import type { ListenerSettings } from "./config/listener-settings.ts";
 import type { Settings } from "./config/settings.ts";
 import { ServerCounters } from "./counters.ts";
 import { addListener, emitEvent, removeListener, throwOutside, type Listeners } from "./events.ts";
 import { Identity } from "./identity/identity.ts";
 import type { PermissionChain } from "./permissions/chain.ts";
-import { Reloader } from "./reload.ts";
+import type { PermissionOptions } from "./permissions/options.ts";
+import { readPermissions, type ReadPermissions } from "./permissions/settings.ts";
+import { Reloader, type Reloadable } from "./reload.ts";
 import type { Driven } from "./runtime.ts";
+import { descriptors } from "./transports/descriptors.ts";
 import { StreamTransport } from "./transports/stream.ts";
 import {
   strangerAt,
@@ -74,6 +80,12 @@ export interface AttachOptions {
   readonly remoteAddress?: string;
 }
 
+/** What else changes when files are read anew. */
+export interface ReloadOptions {
+  /** Instead of the permissions that there are. Not for a broker that was started without any. */
+  readonly permissions?: readonly PermissionOptions[] | ReadPermissions;
+}
+
 /** 5.0 section 2.4: reason codes from here on refuse. */
 const FIRST_REFUSAL = 0x80;
 
@@ -93,6 +105,7 @@ export class Broker {
   readonly #transports = new Set<NewTransport>();
   readonly #listeners: OpenListener[] = [];
   readonly #counters: ServerCounters = new ServerCounters();
+  readonly #reasonCounts = new Map<number, number>();
   readonly #reloader: Reloader = new Reloader();
   /** Absent when nobody is asked who clients are. */
   readonly #identity: Identity | undefined;
@@ -107,6 +120,7 @@ export class Broker {
   constructor(parts: BrokerParts) {
     this.#parts = parts;
     const eventListeners = this.#eventListeners;
+    const count = (reasonCode: number): void => this.#countReason(reasonCode);
     this.#identity = this.#makeIdentity();
     this.#admission = this.#makeAdmission(parts.settings.admission);
     const hooks = this.#identity?.hooks ?? parts.hooks;
@@ -119,6 +133,7 @@ export class Broker {
       ...(parts.permissions === undefined ? {} : { permissions: parts.permissions }),
       observer: {
         event<Name extends BrokerEventName>(name: Name, event: CoreEvents[Name]): void {
+          if ("reasonCode" in event) count(event.reasonCode);
           emitEvent<CoreEvents, Name>(eventListeners, name, event);
         },
       },
@@ -159,6 +174,15 @@ export class Broker {
   /** Numbers since the start, which change as they are looked at. */
   get counters(): Readonly<ServerCounters> {
     return this.#counters;
+  }
+
+  /**
+   * Connections that were refused or have ended, by reason code: that of the CONNACK or DISCONNECT that was sent, or
+   * received; 0 = ended in order. What of 3.x has no such code is counted by that of 5.0. So each limit that ends a
+   * connection has its number here.
+   */
+  get reasonCounts(): ReadonlyMap<number, number> {
+    return this.#reasonCounts;
   }
 
   /** Calls `listener` for each event of this name. What it throws becomes an uncaught exception. */
@@ -215,13 +239,29 @@ export class Broker {
   }
 
   /**
-   * Reads files anew that may have changed, such as password files and certificates. All or nothing: when one of them is wrong, the old
-   * ones stay in use.
+   * Reads files anew that may have changed, such as password files and certificates, and takes other permissions if some are
+   * given. All or nothing: when something is wrong, everything stays as it was.
    *
-   * @throws ConfigError saying which file is wrong, and why.
+   * @throws ConfigError saying which file or option is wrong, and why.
    */
-  reload(): Promise<void> {
-    return this.#reloader.reload();
+  async reload(changes: ReloadOptions = {}): Promise<void> {
+    await this.#reloader.reload(await this.#replacements(changes));
+    this.#checkPermissions();
+  }
+
+  async #replacements({ permissions }: ReloadOptions): Promise<Map<Reloadable, Reloadable["prepare"]>> {
+    if (permissions === undefined) return new Map();
+    const findings: Finding[] = [];
+    const settings = readPermissions(permissions, findings);
+    const chain = this.#parts.permissions;
+    if (chain === undefined) {
+      const message =
+        "the broker was started without, and asks nobody what clients may do; expected a restart";
+      findings.push({ path: ["permissions"], message });
+    }
+    throwFindings(findings);
+    const { readSources } = await import("./permissions/open.ts");
+    return new Map(chain === undefined ? [] : [[chain, () => chain.prepare(() => readSources(settings))]]);
   }
 
   /**
@@ -306,6 +346,7 @@ export class Broker {
     const admission =
       settings.admission === undefined ? this.#admission : this.#makeAdmission(settings.admission);
     const host: ListenerHost = {
+      spare: (socket) => this.#spare(socket),
       admit: (remoteAddress, socket) => {
         const answer = admission.admit(remoteAddress);
         if ("refusal" in answer) return answer.refusal;
@@ -315,6 +356,7 @@ export class Broker {
       accept: (transport) => this.#accept(transport, listener),
       refused: (remoteAddress, reasonCode, reason) => {
         this.#counters.connectionsRefused++;
+        this.#countReason(reasonCode);
         emitEvent(this.#eventListeners, "refused", { remoteAddress, reasonCode, reason });
       },
       dropped: () => this.#counters.handshakesDropped++,
@@ -327,6 +369,18 @@ export class Broker {
     }
     const { listenWebSocket } = await import("./transports/websocket.ts");
     return listenWebSocket(settings, host);
+  }
+
+  /** A code is one byte: there are never more than 256 of them. */
+  #countReason(reasonCode: number): void {
+    this.#reasonCounts.set(reasonCode, (this.#reasonCounts.get(reasonCode) ?? 0) + 1);
+  }
+
+  #spare(socket: Socket): Refusal | undefined {
+    if (descriptors.take(socket)) return undefined;
+    this.#counters.connectionsRefusedByFiles++;
+    const reasonString = `${descriptors.maximumSockets} connections are open; the system allows no more files`;
+    return { reasonCode: ReasonCode.SERVER_BUSY, reasonString };
   }
 
   #accept(transport: NewTransport, listener: CoreListener): void {

@@ -12,6 +12,8 @@ export class ServerCounters extends Counters {
   connectionsRefusedByRate = 0;
   /** Connections that were closed unread, because their address is banned for wrong passwords. */
   connectionsRefusedByBan = 0;
+  /** Connections that were closed unread, because the rest of the system's open files is kept for the store. */
+  connectionsRefusedByFiles = 0;
   /** Connections that were ended, because what they sent was next to nothing but KeyUpdates of TLS. */
   tlsFloodsEnded = 0;
   /** Clients that were let in because of what they showed. */
@@ -20,6 +22,8 @@ export class ServerCounters extends Counters {
   authenticationFailures = 0;
   /** Clients that were refused unseen, because wrong passwords came from their address before. */
   authenticationHeldUp = 0;
+  /** Clients that were refused because too many others were being looked at: see `loginLimits`. */
+  authenticationTurnedAway = 0;
   /** Clients that were refused because an authenticator did not work: a server that is down, a function that threw. */
   authenticationErrors = 0;
   /** Gauge: addresses, and user names at an address, that are banned. One that nobody tried again may be over already. */

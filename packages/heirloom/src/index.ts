@@ -6,7 +6,7 @@ export {
   type ReceivedMessage,
   type SubscribeOptions,
 } from "./application-messages.ts";
-export { Broker, type AttachOptions, type BrokerEvents } from "./broker.ts";
+export { Broker, type AttachOptions, type BrokerEvents, type ReloadOptions } from "./broker.ts";
 export { createBroker, type BrokerOptions } from "./create-broker.ts";
 export { ServerCounters } from "./counters.ts";
 export { ConfigError, ListenError, type ConfigProblem } from "./errors.ts";

@@ -20,15 +20,22 @@ export class Reloader {
     this.#reloadables.push(reloadable);
   }
 
-  /** Reads everything anew, one call after the other. @throws what the first that failed has thrown; then nothing changed. */
-  reload(): Promise<void> {
-    const turn = this.#latest.then(() => this.#reloadNow());
+  /**
+   * Reads everything anew, one call after the other.
+   *
+   * @param instead what to call instead of `prepare`, for some of them.
+   * @throws what the first that failed has thrown; then nothing changed.
+   */
+  reload(instead: ReadonlyMap<Reloadable, Reloadable["prepare"]> = new Map()): Promise<void> {
+    const turn = this.#latest.then(() => this.#reloadNow(instead));
     this.#latest = turn.catch(() => {});
     return turn;
   }
 
-  async #reloadNow(): Promise<void> {
-    const changes = await Promise.all(this.#reloadables.map((reloadable) => reloadable.prepare()));
+  async #reloadNow(instead: ReadonlyMap<Reloadable, Reloadable["prepare"]>): Promise<void> {
+    const changes = await Promise.all(
+      this.#reloadables.map((reloadable) => (instead.get(reloadable) ?? (() => reloadable.prepare()))()),
+    );
     for (const change of changes) change();
   }
 }

@@ -85,7 +85,7 @@ loginLimits: { failuresPerUser: 5, banFor: 1h, trustedSources: [10.0.0.0/8, "::1
     ],
     [
       "authentication: [{ jwt: { jwksFile: a, algorithms: [none] } }]",
-      "seen a list, expected a list, each RS256",
+      'seen ["none"], expected a list, each RS256',
     ],
     [
       "authentication: [{ jwt: { jwksFile: a, algorithms: [HS256] } }]",

@@ -147,8 +147,8 @@ listeners:
     ["a value that is missing", "data:", "heirloom.yaml:1: data: seen nothing, expected a path"],
     [
       "a version that does not exist",
-      "protocolVersions: [4.0]",
-      "heirloom.yaml:1: protocolVersions: seen a list, expected a list, each 3.1, 3.1.1 or 5.0",
+      "protocolVersions: [3.1, 6, [5]]",
+      "heirloom.yaml:1: protocolVersions: seen [3.1, 6, ...], expected a list, each 3.1, 3.1.1 or 5.0",
     ],
     [
       "an empty list of listeners",

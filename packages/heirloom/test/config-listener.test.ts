@@ -75,7 +75,7 @@ listeners:
     ["{ proxyProtocol: {} }", /proxyProtocol\.trustedSources: seen nothing/],
     [
       "{ proxyProtocol: { trustedSources: [10.0.0.0/33] } }",
-      /trustedSources: seen a list, expected a list, each an address/,
+      /trustedSources: seen \["10\.0\.0\.0\/33"\], expected a list, each an address/,
     ],
     ["{ trustedProxies: [::1] }", /trustedProxies: only a listener with `transport: websocket`/],
     ["{ socket: /run/x, port: 1 }", /port: a listener with a `socket` does not have this option/],

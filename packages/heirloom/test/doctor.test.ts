@@ -2,16 +2,25 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { resolveSettings, type ServerOptions } from "../dist/config/settings.js";
 import { examine } from "../dist/doctor/examine.js";
 import type { Facts } from "../dist/doctor/facts.js";
+import { whenValid } from "../dist/transports/tls-files.js";
+import { serverPair } from "./certificates.ts";
 import { newDirectory } from "./support.ts";
 
-const NOTHING: Facts = { isRoot: false, openFiles: undefined, files: [], weakHashes: [] };
+const NOTHING: Facts = {
+  isRoot: false,
+  openFiles: undefined,
+  coreDumpBytes: undefined,
+  files: [],
+  certificateDates: [],
+  weakHashes: [],
+};
 const KEYS = { certificate: "c.pem", key: "k.pem" };
 
 /** What is found, as "severity about". */
@@ -49,6 +58,15 @@ describe("examine", () => {
     assert.deepEqual(found({ ...CLOSED, listeners: pages }), ["note listeners[0].allowedOrigins"]);
   });
 
+  it("finds names that several kinds of authentication can give", () => {
+    const passwordFile = "passwords";
+    const certificate = { certificate: {} };
+    const mixed = { ...CLOSED, authentication: [{ passwordFile }, certificate] };
+    assert.deepEqual(found(mixed), ["note authentication"]);
+    const one = { ...CLOSED, authentication: [{ scram: { passwordFile } }, { passwordFile }] };
+    assert.deepEqual(found(one), []);
+  });
+
   it("finds that everybody may do everything", () => {
     const { permissions, ...rest } = CLOSED;
     assert.ok(permissions !== undefined);
@@ -72,8 +90,23 @@ describe("examine", () => {
     assert.deepEqual(found(CLOSED, { weakHashes: [{ file: "passwords", users: 2 }] }), ["warning passwords"]);
   });
 
+  it("finds certificates that are not valid, or not for long", () => {
+    const certificateDates = [{ listener: 0, problem: "the certificate's validity ended" }];
+    assert.deepEqual(found(CLOSED, { certificateDates }), ["warning listeners[0].tls"]);
+    const [from, to] = ["Jan  1 00:00:00 2026 GMT", "Mar  1 00:00:00 2026 GMT"];
+    const at = (month: number, day: number): string | undefined =>
+      whenValid(Date.UTC(2026, month, day), from, to);
+    assert.equal(at(-1, 31), `begins on ${from}`);
+    assert.equal(at(0, 1), undefined);
+    assert.equal(at(1, 15), undefined);
+    assert.equal(at(1, 16), `ends on ${to}`);
+    assert.equal(at(2, 2), `ended on ${to}`);
+  });
+
   it("finds a process that may do too much, or too little - attack CFG-05", () => {
     assert.deepEqual(found(CLOSED, { isRoot: true }), ["danger process"]);
+    assert.deepEqual(found(CLOSED, { coreDumpBytes: Infinity }), ["warning process"]);
+    assert.deepEqual(found(CLOSED, { coreDumpBytes: 0 }), []);
     assert.deepEqual(found(CLOSED, { openFiles: 1_024 }), ["warning connections"]);
     assert.deepEqual(found(CLOSED, { openFiles: 100_000 }), ["note connections"]);
     const few = { ...CLOSED, limits: { ...CLOSED.limits, connections: 1_000 } };
@@ -142,5 +175,58 @@ describe("heirloom doctor", () => {
     assert.equal(code, 78);
     assert.match(errors, /^heirloom: c\.yaml:1: stroe: there is no such option; did you mean store\?\n$/);
     assert.equal(doctor(directory, "--jsn").code, 64);
+  });
+
+  it("reads every file that the server reads at its start", async (context) => {
+    const tls = "{ certificate: absent, key: absent }";
+    for (const [text, message] of [
+      [`listeners: [{ tls: ${tls} }]`, /^heirloom: listener "tcp": tls\.certificate: cannot be read: /],
+      ["permissions: [{ aclFile: absent }]", /absent: cannot be read: /],
+      ["permissions: [{ rulesFile: absent }]", /absent: cannot be read: /],
+      ["authentication: [{ passwordFile: absent }]", /absent: cannot be read: /],
+      ["authentication: [{ jwt: { jwksFile: absent } }]", /absent: cannot be read: /],
+      [
+        "authentication: [{ webhook: { url: 'https://localhost/', bearerTokenFile: absent } }]",
+        /absent: cannot be read: /,
+      ],
+      [
+        "authentication: [{ webhook: { url: 'https://localhost/', caFile: absent } }]",
+        /absent: cannot be read: /,
+      ],
+    ] as const) {
+      const directory = await directoryWith(context, { "c.yaml": text });
+      const { code, output, errors } = doctor(directory, "--config", "c.yaml");
+      assert.deepEqual([code, output], [78, ""], text);
+      assert.match(errors, message);
+    }
+  });
+
+  it("finds rules and certificates that everybody can change", async (context) => {
+    const { certificate, key } = serverPair("server");
+    const directory = await directoryWith(context, {
+      "c.yaml":
+        "listeners: [{ tls: { certificate: server.pem, key: server.key } }]\n" +
+        "authentication: [{ passwordFile: passwords }]\npermissions: [{ aclFile: acl }, { rulesFile: rules }]\n",
+      acl: "topic a\n",
+      rules: "",
+      passwords: "",
+      "server.pem": await readFile(certificate, "utf8"),
+      "server.key": await readFile(key, "utf8"),
+    });
+    for (const name of ["passwords", "server.key"]) await chmod(join(directory, name), 0o600);
+    const dangers = (): string[] => {
+      const lines = doctor(directory, "--config", "c.yaml").output.split("\n");
+      return lines.filter((line) => line.includes("can change it")).map((line) => line.slice(0, 7));
+    };
+    assert.deepEqual(dangers(), []);
+    for (const name of ["acl", "rules", "server.pem"]) await chmod(join(directory, name), 0o666);
+    assert.deepEqual(dangers(), ["danger ", "danger ", "danger "]);
+  });
+
+  it("tells how it is used", async (context) => {
+    const directory = await newDirectory(context);
+    const { code, output, errors } = doctor(directory, "--help");
+    assert.deepEqual([code, errors], [0, ""]);
+    assert.match(output, /^Usage: heirloom doctor /);
   });
 });

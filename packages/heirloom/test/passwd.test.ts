@@ -102,6 +102,13 @@ describe("heirloom passwd", () => {
       isStdin: false,
     });
     assert.throws(() => parsePasswd(["--delete", "--scram", "f", "u"]), { code: "ARGUMENTS" });
+    assert.equal(parsePasswd(["--help"]), "help");
+    assert.throws(
+      () => parsePasswd(["--stdn", "f", "u"]),
+      /--stdn: there is no such option; did you mean --stdin\?/,
+    );
+    const secret = (): unknown => parsePasswd(["--stdin=canary-pw", "f", "u"]);
+    assert.throws(secret, (error: Error) => !error.message.includes("canary"));
   });
 });
 

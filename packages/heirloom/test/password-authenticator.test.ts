@@ -5,9 +5,18 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { createTestBroker, type TestBroker, type TestBrokerOptions } from "heirloom/testing";
-import { hashPassword } from "../dist/identity/password-hash.js";
+import { ServerCounters } from "heirloom";
+import { Chain } from "../dist/identity/chain.js";
+import { Guessing } from "../dist/identity/guessing.js";
+import { KeyedCache } from "../dist/identity/keyed-cache.js";
+import { DEFAULT_LOGIN_LIMITS } from "../dist/identity/options.js";
+import { PasswordAuthenticator } from "../dist/identity/password-authenticator.js";
+import type { PasswordFile } from "../dist/identity/password-file.js";
+import { hashPassword, parsePasswordHash, type PasswordHash } from "../dist/identity/password-hash.js";
+import { Slots } from "../dist/identity/slots.js";
+import { someone } from "./permissions-support.ts";
 import { newDirectory } from "./support.ts";
-import { tryLogin, WireClient } from "./wire-client.ts";
+import { connectPacket, tryLogin, WireClient } from "./wire-client.ts";
 
 const QUICK = "$7$1$4oaWksWOHRWJVfQg$";
 /** Mosquitto's form with one iteration: tests need not wait. */
@@ -68,6 +77,68 @@ describe("a password file", () => {
     await tryLogin(broker, { username: "nobody", password: "wrong" });
     assert.equal(reasons.length, 2);
     assert.equal(reasons[0], reasons[1]);
+  });
+
+  it("does the work of one hash for unknown users as for wrong passwords, of the kinds that there are in all files - attack AUTHN-03", async () => {
+    const verified: string[] = [];
+    const hash = (text: string): PasswordHash => ({
+      text,
+      verify: () => Promise.resolve(verified.push(text) === 0),
+    });
+    const fileOf = (...names: string[]): (() => PasswordFile) => {
+      const users = new Map(names.map((name) => [name, hash(`hash of ${name}`)]));
+      const file = { users, hashes: [...users.values()], warnings: [] };
+      return () => file;
+    };
+    const files = [fileOf("alice", "bob"), fileOf("carol")];
+    const limits = { ...DEFAULT_LOGIN_LIMITS, trustedSources: ["192.0.2.1"] };
+    const counters = new ServerCounters();
+    const work = {
+      slots: new Slots(2, 1_000),
+      files,
+      verified: new KeyedCache<true>(10, () => 0),
+      verifiedForMs: 1_000,
+    };
+    const chain = new Chain({
+      authenticators: files.map((file) => new PasswordAuthenticator(file, work)),
+      guessing: new Guessing(limits, counters, () => 0),
+      counters,
+      allowsAnonymous: () => false,
+      nameFault: () => undefined,
+      connectHook: undefined,
+      warn: (message) => assert.equal(message, "none"),
+      now: () => 0,
+    });
+    const workOf = async (username: string, password?: string): Promise<readonly string[]> => {
+      verified.length = 0;
+      const init = { username, ...(password === undefined ? {} : { password }) };
+      const client = someone({ remoteAddress: "192.0.2.1:1", username });
+      const answer = await chain.connect(connectPacket(5, init), client);
+      assert.deepEqual(answer, { reasonCode: 0x86, reasonString: "no such user name and password" });
+      return [...verified];
+    };
+    assert.deepEqual(await workOf("alice", "wrong"), ["hash of alice"]);
+    assert.deepEqual(await workOf("carol", "wrong"), ["hash of carol"]);
+    const decoys = new Set<string | undefined>();
+    for (let number = 0; number < 100; number++) {
+      const done = await workOf(`nobody-${number}`, "wrong");
+      assert.equal(done.length, 1);
+      assert.deepEqual(await workOf(`nobody-${number}`, "again"), done, "always the same");
+      decoys.add(done[0]);
+    }
+    assert.equal(decoys.size, 3, "of both files");
+    // What nobody's password can be costs nothing, whoever it is.
+    for (const password of [undefined, "", "x".repeat(1_025)]) {
+      assert.deepEqual([await workOf("alice", password), await workOf("nobody", password)], [[], []]);
+    }
+  });
+
+  it("hashes outside of the event loop - attack AUTHN-05", async () => {
+    const hash = parsePasswordHash(await hashPassword(Buffer.from("secret")));
+    assert.ok("verify" in hash);
+    const before = performance.eventLoopUtilization();
+    for (let count = 0; count < 4; count++) assert.equal(await hash.verify(Buffer.from("wrong")), false);
+    assert.ok(performance.eventLoopUtilization(before).utilization < 0.5);
   });
 
   it("lets in anonymous clients only where that was said, and never with a user name - attack AUTHN-08", async (context) => {
@@ -172,6 +243,7 @@ describe("a password file", () => {
       tryLogin(broker, { clientId: `c${index}`, username: "alice", password: "secret" }),
     );
     assert.deepEqual((await Promise.all(logins)).sort(), [0, 0, 0x89, 0x89]);
+    assert.equal(broker.counters.authenticationTurnedAway, 2);
     // Remembered: no hashing, so nobody is turned away.
     const again = Array.from({ length: 20 }, (_, index) =>
       tryLogin(broker, { clientId: `d${index}`, username: "alice", password: "secret" }),

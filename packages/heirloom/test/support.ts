@@ -70,6 +70,8 @@ export class Accepting implements ListenerHost {
 
   readonly admit = (): undefined => undefined;
 
+  readonly spare = (): undefined => undefined;
+
   readonly accept = (transport: NewTransport): void => {
     const connection = new NotingConnection(transport);
     transport.start(connection, () => connection.transportClosed());

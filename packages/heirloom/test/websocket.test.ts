@@ -94,7 +94,7 @@ describe("listenWebSocket", () => {
     assert.equal(await upgradeStatus(`${one.listener.url}/more`, ["mqtt"]), 404);
   });
 
-  it("lets only pages of this machine connect while anonymous clients of this machine can", async (context) => {
+  it("lets only pages of this machine connect while anonymous clients of this machine can - attack WS-01", async (context) => {
     const { listener } = await listening(context);
     const statusFor = (origin: string): Promise<number> => upgradeStatus(listener.url, ["mqtt"], { origin });
     for (const origin of ["http://localhost:3000", "http://127.0.0.1", "https://[::1]:8443"]) {

@@ -17,11 +17,14 @@ if (!isOptions(options)) throw new Error("expected the options of createBroker a
 const broker = await createBroker({ ...options, port: 0, wsPort: 0 });
 const loopDelay = monitorEventLoopDelay({ resolution: 5 });
 loopDelay.enable();
+let utilization = performance.eventLoopUtilization();
 
 function report(): Report {
   const { user, system } = process.cpuUsage();
   const standstillMs = loopDelay.max / NANOSECONDS_IN_MS;
   loopDelay.reset();
+  const busyShare = performance.eventLoopUtilization(utilization).utilization;
+  utilization = performance.eventLoopUtilization();
   const [tcp, webSocket] = broker.listeners;
   return {
     port: tcp?.port ?? 0,
@@ -31,6 +34,7 @@ function report(): Report {
     peakBytes: process.resourceUsage().maxRSS * KIBIBYTE,
     cpuMs: (user + system) / 1_000,
     standstillMs,
+    busyShare,
     openSockets: process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length,
   };
 }

@@ -208,8 +208,9 @@ function setUp(parts: Parts, connection: Connection, connect: Connect): void {
   const { listener } = connection;
   const keepAliveMaximum = listener.keepAliveMaximum ?? limits.keepAliveMaximum;
   const isLonger = connect.keepAlive === 0 || connect.keepAlive > keepAliveMaximum;
-  // 3.x has no way to tell the client of another Keep Alive.
-  const isLowered = connect.protocolVersion === 5 && keepAliveMaximum !== 0 && isLonger;
+  // 3.x has no way to tell the client of another Keep Alive, but it may be ended as inactive at any time: 3.1.1 section
+  // 3.1.2.10. Otherwise a peer behind a proxy that is gone would hold its connection for ever.
+  const isLowered = keepAliveMaximum !== 0 && isLonger;
   connection.keepAlive = isLowered ? keepAliveMaximum : connect.keepAlive;
   if (connect.protocolVersion !== 5) return;
   connection.incomingAliases = new IncomingAliases(listener.topicAliasMaximum ?? limits.topicAliasMaximum);

@@ -9,9 +9,24 @@ import { ExitCode, exitCodeOf } from "./exit-codes.ts";
 import { printable } from "./printable.ts";
 import { settingsFor } from "./settings.ts";
 
+const HELP = `Usage: heirloom doctor [options of the server] [--json]
+
+Reads a configuration and the files that it names, as the server does at its start, and says what is open: how bad
+that is, the option or file, and what to change. Starts nothing, and asks no other server.
+
+  --config FILE    the configuration; without it, that of a server without options
+  --json           for programs: a list of objects with severity, about, problem and change
+  --help           print this
+
+Exit codes: 0 nothing is a danger, 1 something is, otherwise that of the server, which would not start.`;
+
 /** Prints what is open. Sets the exit code: 1 when something is a danger, that of the server when it would not start. */
 export async function doctor(args: readonly string[]): Promise<void> {
   try {
+    if (args.some((arg) => arg === "--help" || arg === "-h")) {
+      console.log(HELP);
+      return;
+    }
     const isJson = args.includes("--json");
     const parsed = parseArguments(args.filter((arg) => arg !== "--json"));
     if (parsed.action !== "run")

@@ -3,6 +3,7 @@
 
 import { parseArgs } from "node:util";
 import { ConfigError, messageOf } from "../errors.ts";
+import { unknownOption } from "../config/findings.ts";
 import { editPasswordFile, type PasswordEdit } from "../identity/edit-password-file.ts";
 import { MAXIMUM_PASSWORD_BYTES } from "../identity/password-authenticator.ts";
 import { hashPassword } from "../identity/password-hash.ts";
@@ -24,6 +25,10 @@ interface PasswdArguments {
 export async function passwd(args: readonly string[]): Promise<void> {
   try {
     const options = parsePasswd(args);
+    if (options === "help") {
+      console.log(HELP);
+      return;
+    }
     const { file, username } = options;
     const hash = options.isDelete ? undefined : await makeHash(options);
     const edit = await editPasswordFile(file, username, hash);
@@ -40,9 +45,22 @@ const WORDS: Readonly<Record<PasswordEdit, string>> = {
   deleted: "user USER was deleted from FILE",
 };
 
+const HELP = `Usage: heirloom passwd [--scram] [--stdin] [--delete] FILE USER
+
+Sets the password of a user in a password file, which is made if it is not there. Asks for the password twice. The
+server reads the file anew at SIGHUP.
+
+  --stdin     reads the password from standard input: one line
+  --scram     stores it for SCRAM-SHA-256; such a user can also log in with name and password
+  --delete    deletes the user
+  --help      print this
+
+Exit codes: 0 done, 64 wrong command line, 74 the file cannot be written, 78 the file is wrong, or has no such user.`;
+
 /** @throws ArgumentsError */
-export function parsePasswd(args: readonly string[]): PasswdArguments {
+export function parsePasswd(args: readonly string[]): PasswdArguments | "help" {
   const { values, positionals } = parsed(args);
+  if (values.help) return "help";
   const [file, username, ...rest] = positionals;
   if (rest.length > 0) {
     throw new ArgumentsError(
@@ -51,7 +69,7 @@ export function parsePasswd(args: readonly string[]): PasswdArguments {
     );
   }
   if (file === undefined || username === undefined)
-    throw new ArgumentsError("passwd needs a file and a user");
+    throw new ArgumentsError("passwd needs a file and a user (heirloom passwd --help)");
   const { delete: isDelete, scram: isScram, stdin: isStdin } = values;
   if (isDelete && (isScram || isStdin)) throw new ArgumentsError("--delete needs no password");
   const fault = lineNameFault(username);
@@ -60,17 +78,40 @@ export function parsePasswd(args: readonly string[]): PasswdArguments {
   return { file, username, isDelete, isScram, isStdin };
 }
 
+const FLAGS = {
+  delete: { type: "boolean" },
+  scram: { type: "boolean" },
+  stdin: { type: "boolean" },
+  help: { type: "boolean", short: "h" },
+} as const;
+
+type Flag = keyof typeof FLAGS;
+
 function parsed(args: readonly string[]): {
-  values: { delete: boolean; scram: boolean; stdin: boolean };
+  values: Record<Flag, boolean>;
   positionals: string[];
 } {
-  const flag = { type: "boolean", default: false } as const;
-  try {
-    const options = { delete: flag, scram: flag, stdin: flag };
-    return parseArgs({ args: [...args], allowPositionals: true, options });
-  } catch (error) {
-    throw new ArgumentsError(messageOf(error));
+  // Not strict: the messages of `parseArgs` guess at what was meant less well than ours.
+  const { tokens } = parseArgs({ args: [...args], options: FLAGS, strict: false, tokens: true });
+  const values = { delete: false, scram: false, stdin: false, help: false };
+  const positionals: string[] = [];
+  for (const token of tokens) {
+    if (token.kind === "positional") positionals.push(token.value);
+    if (token.kind !== "option") continue;
+    const { name, rawName, value } = token;
+    if (!isFlag(name)) {
+      const message = unknownOption(name, Object.keys(FLAGS)).replace("mean ", "mean --");
+      throw new ArgumentsError(`${rawName}: ${message} (heirloom passwd --help)`);
+    }
+    // What stands there may be a password: it is not shown.
+    if (value !== undefined) throw new ArgumentsError(`${rawName} takes no value`);
+    values[name] = true;
   }
+  return { values, positionals };
+}
+
+function isFlag(name: string): name is Flag {
+  return Object.hasOwn(FLAGS, name);
 }
 
 async function makeHash({ isScram, isStdin }: PasswdArguments): Promise<string> {

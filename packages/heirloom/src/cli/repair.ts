@@ -6,13 +6,28 @@ import { DEFAULT_DATA_DIRECTORY } from "../config/options.ts";
 import { messageOf } from "../errors.ts";
 import { ExitCode, exitCodeOf } from "./exit-codes.ts";
 
+const HELP = `Usage: heirloom repair [--data DIR]
+
+Rebuilds a data directory that does not open any more from what can be read, and keeps the old one beside it. What opens
+is left as it is. The server must not run.
+
+  --data DIR       data directory (default ${DEFAULT_DATA_DIRECTORY})
+  --help           print this`;
+
 /** Repairs a data directory and says what was done. Sets the exit code when it could not. */
 export async function repair(args: readonly string[]): Promise<void> {
   try {
     const { values } = parseArgs({
       args: [...args],
-      options: { data: { type: "string", default: DEFAULT_DATA_DIRECTORY } },
+      options: {
+        data: { type: "string", default: DEFAULT_DATA_DIRECTORY },
+        help: { type: "boolean", short: "h", default: false },
+      },
     });
+    if (values.help) {
+      console.log(HELP);
+      return;
+    }
     const { outcome, setAside, damage } = await repairStore(values.data);
     if (outcome === "intact") console.log(`${values.data} opens; nothing was done`);
     else

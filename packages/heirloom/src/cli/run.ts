@@ -12,6 +12,7 @@ import { ExitCode, exitCodeOf } from "./exit-codes.ts";
 import { greeting, warnings } from "./greeting.ts";
 import { logTo } from "./log.ts";
 import { printable } from "./printable.ts";
+import { reload } from "./reload.ts";
 import { settingsFor } from "./settings.ts";
 
 const STANDARD_OUTPUT = 1;
@@ -41,11 +42,11 @@ async function runAction(args: Arguments): Promise<void> {
       print(`heirloom ${version()}`);
       return;
     case "run":
-      await serve(await settingsFor(args));
+      await serve(await settingsFor(args), args);
   }
 }
 
-async function serve(settings: Settings): Promise<void> {
+async function serve(settings: Settings, args: Arguments): Promise<void> {
   const first = settings.store === "memory" || !existsSync(settings.data);
   const permissions = await permissionsOf(settings);
   const store = await makeStore(settings.store, settings.data);
@@ -54,7 +55,7 @@ async function serve(settings: Settings): Promise<void> {
   broker.on("storeFailed", ({ error }) => fail(error));
   logTo(complain, broker);
   stopOnSignals(broker);
-  reloadOnSignal(broker);
+  reloadOnSignal(() => reload(broker, args, settings));
   await broker.start();
   for (const line of greeting(version(), settings, broker.listeners, first)) print(line);
   for (const line of warnings(settings, broker.listeners, process.getuid?.() === 0)) complain(line);
@@ -73,12 +74,18 @@ function stopOnSignals(broker: Broker): void {
   process.on("SIGINT", onSignal);
 }
 
-/** SIGHUP reads files anew; when one of them is wrong, the old ones stay and the line says which. */
-function reloadOnSignal(broker: Broker): void {
+/** SIGHUP reads files anew; when one of them is wrong, everything stays and lines say why. */
+function reloadOnSignal(reload: () => Promise<readonly string[]>): void {
   process.on("SIGHUP", () => {
-    broker.reload().then(
-      () => print("SIGHUP: files were read anew"),
-      (error: unknown) => complain(`SIGHUP: nothing was changed: ${messageOf(error)}`),
+    reload().then(
+      (unchanged) => {
+        print("SIGHUP: files were read anew");
+        if (unchanged.length > 0)
+          complain(`SIGHUP: these change at the next start only: ${unchanged.join(", ")}`);
+      },
+      (error: unknown) => {
+        for (const line of linesOf(error)) complain(`SIGHUP: nothing was changed: ${line}`);
+      },
     );
   });
 }

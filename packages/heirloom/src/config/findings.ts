@@ -36,7 +36,8 @@ export function unknownOption(name: string, known: readonly string[]): string {
 export function seen(value: unknown): string {
   if (value === null || value === undefined) return "nothing";
   if (value instanceof Map) return "a group of options";
-  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
+  if (Array.isArray(value))
+    return value.length === 0 ? "an empty list" : shortened(`[${value.map(seenInList).join(", ")}]`);
   switch (typeof value) {
     case "string":
       return shortened(JSON.stringify(value));
@@ -47,6 +48,10 @@ export function seen(value: unknown): string {
     default:
       return `a value of type ${typeof value}`;
   }
+}
+
+function seenInList(item: unknown): string {
+  return typeof item === "object" && item !== null ? "..." : seen(item);
 }
 
 function shortened(text: string): string {

@@ -75,7 +75,8 @@ export const LIMIT_OPTIONS: OptionTable<Limits> = {
   connections: limit(
     "connections",
     count({ minimum: 1, maximum: MAXIMUM.count }),
-    "Connections at the same time.",
+    "Connections at the same time; more are refused with 0x89. There are never more than the system's limit of open files " +
+      "less those that the store needs, 1,100 or half of them: more are closed at once.",
   ),
   connectionsPerAccount: limit(
     "connectionsPerAccount",
@@ -145,9 +146,9 @@ export const LIMIT_OPTIONS: OptionTable<Limits> = {
     ...limit(
       "keepAliveMaximum",
       seconds({ minimum: 0, maximum: MAXIMUM.u16 }),
-      "The longest Keep Alive that is granted to clients of 5.0, which are told (Server Keep Alive); 0 = no maximum. " +
-        "Clients of 3.1 and 3.1.1 cannot be told and keep what they ask for: ended earlier, they would lose good " +
-        "connections. TCP asks every minute whether a silent peer is still there.",
+      "The longest Keep Alive that is granted, also to clients that ask for none; 0 = no maximum. Clients of 5.0 are told " +
+        "(Server Keep Alive). Clients of 3.1 and 3.1.1 cannot be told: when nothing came from one of them for one and a " +
+        "half times as long, its connection ends. Give a listener of its own to devices that sleep longer.",
     ),
     default: "20m",
   },
@@ -348,6 +349,16 @@ export const LIMIT_OPTIONS: OptionTable<Limits> = {
     "retainedBytes",
     size({ minimum: 0, maximum: MAXIMUM.bytes }),
     "Retained messages with their topics and properties, in memory and on disk; more are refused with 0x97.",
+  ),
+  retainedMessagesPerAccount: limit(
+    "retainedMessagesPerAccount",
+    count({ minimum: 0, maximum: MAXIMUM.count }),
+    "Retained messages of one account; more are refused with 0x97. A topic's message is its latest publisher's.",
+  ),
+  retainedBytesPerAccount: limit(
+    "retainedBytesPerAccount",
+    size({ minimum: 0, maximum: MAXIMUM.bytes }),
+    "Retained messages of one account, with their topics and properties; more are refused with 0x97.",
   ),
   packetRate: limit(
     "packetRate",

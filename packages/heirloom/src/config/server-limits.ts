@@ -5,7 +5,7 @@ import { defaultMemoryBytes } from "../memory.ts";
 
 /**
  * Seconds. Keep Alive 0 or of many hours would let a client hold a connection without ever showing that it is there; a
- * client of 5.0 is told to ping more often.
+ * client of 5.0 is told to ping more often, one of 3.x is missed all the same.
  */
 export const DEFAULT_KEEP_ALIVE_MAXIMUM = 1_200;
 

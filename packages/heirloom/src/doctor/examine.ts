@@ -17,8 +17,10 @@ const NEVER_EXPIRES = 0xffff_ffff;
 export function examine(settings: Settings, facts: Facts): Advice[] {
   const advice = [
     ...settings.listeners.flatMap((listener, index) => ofListener(listener, index, settings)),
+    ...ofNames(settings),
     ...ofPermissions(settings),
     ...facts.files.flatMap(ofFile),
+    ...facts.certificateDates.map(({ listener, problem }) => ofDates(listener, problem)),
     ...ofHashes(facts),
     ...ofProcess(settings, facts),
     ...ofLimits(settings),
@@ -65,6 +67,25 @@ function plainText(listener: ListenerSettings, about: string, settings: Settings
   };
 }
 
+/** A name is one account, whoever vouches for it. Passwords and SCRAM have the same files, and the same operator. */
+function ofNames({ authentication }: Settings): Advice[] {
+  const kinds = new Set(
+    authentication.map((item) => {
+      if (typeof item === "function") return "function";
+      return "scram" in item ? "passwordFile" : (Object.keys(item)[0] ?? "");
+    }),
+  );
+  if (kinds.size < 2) return [];
+  return [
+    {
+      severity: "note",
+      about: "authentication",
+      problem: `the same name of ${[...kinds].join(" and ")} is the same account: each of them can be anybody`,
+      change: "see that nobody can choose a name of their own; see docs/guides/identity.md",
+    },
+  ];
+}
+
 function ofPermissions({ permissions, listeners, limits }: Settings): Advice[] {
   const advice: Advice[] = [];
   if (permissions === undefined) {
@@ -92,6 +113,11 @@ function ofPermissions({ permissions, listeners, limits }: Settings): Advice[] {
     });
   }
   return advice;
+}
+
+function ofDates(listener: number, problem: string): Advice {
+  const change = "put another certificate in its place, and send SIGHUP to the server";
+  return { severity: "warning", about: `listeners[${listener}].tls`, problem, change };
 }
 
 function ofFile({ file, holds, mode }: FileFacts): Advice[] {
@@ -126,7 +152,7 @@ function ofHashes({ weakHashes }: Facts): Advice[] {
   }));
 }
 
-function ofProcess({ limits }: Settings, { isRoot, openFiles }: Facts): Advice[] {
+function ofProcess({ limits }: Settings, { isRoot, openFiles, coreDumpBytes = 0 }: Facts): Advice[] {
   const advice: Advice[] = [];
   if (isRoot) {
     advice.push({
@@ -134,6 +160,14 @@ function ofProcess({ limits }: Settings, { isRoot, openFiles }: Facts): Advice[]
       about: "process",
       problem: "it runs as root: whoever takes it over has the whole machine",
       change: "run it as a user of its own; see docs/guides/hardening.md",
+    });
+  }
+  if (coreDumpBytes > 0) {
+    advice.push({
+      severity: "warning",
+      about: "process",
+      problem: "a crash may leave a core dump, with messages, keys and passwords in it",
+      change: "turn that off (`LimitCORE=0` of systemd, `--ulimit core=0` of Docker, `ulimit -c 0`)",
     });
   }
   if (openFiles !== undefined && openFiles < limits.connections) {
@@ -149,53 +183,71 @@ function ofProcess({ limits }: Settings, { isRoot, openFiles }: Facts): Advice[]
 
 /** Limits that were switched off, and what can happen then. */
 function ofLimits({ limits, admission, listeners }: Settings): Advice[] {
-  const offs: readonly (readonly [isOff: boolean, severity: Severity, about: string, problem: string])[] = [
+  const offs: readonly (readonly [
+    isOff: boolean,
+    severity: Severity,
+    about: string,
+    problem: string,
+    example: string,
+  ])[] = [
     [
       limits.memoryBytes === 0,
       "warning",
       "memoryBytes",
       "the system may end the process when memory runs out",
+      "4GiB, or leave it out",
     ],
     [
       admission.connectionsPerAddress === 0,
       "note",
       "connectionsPerAddress",
       "one address can take all connections",
+      "100",
     ],
     [
       admission.connectRatePerAddress === 0,
       "note",
       "connectRatePerAddress",
       "one address can keep the server busy with connecting",
+      "10",
     ],
     [
       limits.keepAliveMaximum === 0,
       "note",
       "keepAliveMaximum",
       "clients may hold connections for ever without a sign of life",
+      "20m",
     ],
     [
       limits.takeoversPerMinute === 0,
       "note",
       "takeoversPerMinute",
       "clients with the same identifier may drive each other out without end",
+      "120",
     ],
     [
       limits.packetRate === 0 && listeners.some(isReachable),
       "note",
       "packetRate",
       "one client may send as fast as it can",
+      "1000",
     ],
     [
       limits.sessionExpiryMaximum === NEVER_EXPIRES,
       "note",
       "sessionExpiryMaximum",
       "sessions that nobody comes back to are kept for ever, with what waits for them",
+      "30d",
     ],
   ];
   return offs
     .filter(([isOff]) => isOff)
-    .map(([, severity, about, problem]) => ({ severity, about, problem, change: `set \`${about}\`` }));
+    .map(([, severity, about, problem, example]) => ({
+      severity,
+      about,
+      problem,
+      change: `set \`${about}\`, such as ${example}`,
+    }));
 }
 
 /** Whether other machines can connect. */

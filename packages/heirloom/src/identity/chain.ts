@@ -104,7 +104,7 @@ export class Chain {
       const isAnonymous = connect.username === undefined && connect.password === undefined;
       if (isAnonymous) return allowsAnonymous(client.listener) ? {} : NOT_ANONYMOUS;
       const busy = await this.#decoy(attempt);
-      if (busy !== undefined) return busy;
+      if (busy !== undefined) return this.#counted(busy);
       guessing.failed(client.remoteAddress, username);
       return WRONG_CREDENTIALS;
     }
@@ -114,6 +114,12 @@ export class Chain {
     } else if (answer.reasonCode === ReasonCode.BAD_USER_NAME_OR_PASSWORD) {
       guessing.failed(client.remoteAddress, username);
     }
+    return this.#counted(answer);
+  }
+
+  #counted<T extends Admission | Refusal>(answer: T): T {
+    const isBusy = isRefusal(answer) && answer.reasonCode === ReasonCode.SERVER_BUSY;
+    if (isBusy) this.#parts.counters.authenticationTurnedAway++;
     return answer;
   }
 

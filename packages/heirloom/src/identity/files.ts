@@ -1,5 +1,6 @@
 // Reading the files that an identity rests on. Whatever is wrong with one is an error with its name, without its text.
 
+import { X509Certificate } from "node:crypto";
 import { open } from "node:fs/promises";
 import { ConfigError, messageOf } from "../errors.ts";
 
@@ -29,6 +30,25 @@ export async function readBytes(file: string): Promise<ReadFile> {
   } catch (error) {
     throw fileError(file, `cannot be read: ${messageOf(error)}`);
   }
+}
+
+/**
+ * Reads the certificates that another server's has to come from.
+ *
+ * @throws ConfigError, also when there is none in it: Node would take all authorities that it knows instead.
+ */
+export async function readAuthorities(file: string): Promise<string> {
+  const pem = (await readBytes(file)).bytes.toString("latin1");
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g) ?? [];
+  if (blocks.length === 0) throw fileError(file, "has nothing in it that is a certificate in PEM");
+  for (const block of blocks) {
+    try {
+      new X509Certificate(block);
+    } catch (error) {
+      throw fileError(file, `has a certificate that cannot be read: ${messageOf(error)}`);
+    }
+  }
+  return blocks.join("\n");
 }
 
 /** Bytes without a line end behind them: editors add one. */

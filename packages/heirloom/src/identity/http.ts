@@ -46,7 +46,8 @@ export class JsonEndpoint {
     const agentOptions = { keepAlive: true, maxSockets: atOnce };
     this.#agent =
       this.#url.protocol === "https:"
-        ? new HttpsAgent({ ...agentOptions, ...(ca === undefined ? {} : { ca }) })
+        ? // In so many words: otherwise a variable of the environment turns it off.
+          new HttpsAgent({ ...agentOptions, rejectUnauthorized: true, ...(ca === undefined ? {} : { ca }) })
         : new HttpAgent(agentOptions);
     this.#slots = new Slots(atOnce, mayWait);
   }

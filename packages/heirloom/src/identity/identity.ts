@@ -12,6 +12,7 @@ import { Guessing } from "./guessing.ts";
 import { KeyedCache } from "./keyed-cache.ts";
 import type { Authentication, AuthenticatorOptions, LoginLimits } from "./options.ts";
 import { PasswordAuthenticator, type PasswordWork } from "./password-authenticator.ts";
+import type { PasswordFile } from "./password-file.ts";
 import { PasswordFiles } from "./password-files.ts";
 import type { AuthenticatorTools, Made, Resource } from "./resource.ts";
 import { Slots } from "./slots.ts";
@@ -32,6 +33,7 @@ export class Identity implements Reloadable {
   readonly #parts: IdentityParts;
   readonly #files: PasswordFiles = new PasswordFiles();
   readonly #work: PasswordWork;
+  readonly #passwordFiles: (() => PasswordFile)[] = [];
   readonly #guessing: Guessing;
   readonly #resources: Resource[] = [this.#files];
   readonly #authenticators: Authenticator[] = [];
@@ -43,6 +45,7 @@ export class Identity implements Reloadable {
     const { limits, counters, now, hooks, allowsAnonymous, nameFault, warn } = parts;
     this.#work = {
       slots: new Slots(limits.hashesAtOnce, limits.hashesWaiting),
+      files: this.#passwordFiles,
       verified: new KeyedCache(limits.rememberedLogins, now),
       verifiedForMs: limits.rememberLoginsForMs,
     };
@@ -115,6 +118,7 @@ export class Identity implements Reloadable {
   async #add(options: AuthenticatorOptions): Promise<void> {
     if ("passwordFile" in options) {
       const file = this.#files.add(options.passwordFile);
+      this.#passwordFiles.push(file);
       this.#authenticators.push(new PasswordAuthenticator(file, this.#work));
     } else if ("certificate" in options) {
       this.#authenticators.push(new CertificateAuthenticator(options.certificate.field ?? "commonName"));

@@ -1,7 +1,7 @@
 // Puts together what checks tokens: the rules of the options, and keys from one of four places.
 
 import { JsonEndpoint } from "./http.ts";
-import { readBytes } from "./files.ts";
+import { readAuthorities } from "./files.ts";
 import { JwtAuthenticator, type TokenRules } from "./jwt.ts";
 import { NO_KEYS, readKeySet, readPublicKey, readTokenSecret, type TokenKeys } from "./jwt-keys.ts";
 import { RemoteKeys } from "./jwt-remote-keys.ts";
@@ -35,7 +35,7 @@ async function makeRemote(
   rules: TokenRules,
   { now, warn, wallNow }: AuthenticatorTools,
 ): Promise<Made> {
-  const ca = caFile === undefined ? {} : { ca: (await readBytes(caFile)).bytes.toString("utf8") };
+  const ca = caFile === undefined ? {} : { ca: await readAuthorities(caFile) };
   const bounds = { timeoutMs: FETCH_TIMEOUT_MS, maximumBytes: MAXIMUM_SET_BYTES, atOnce: 1, mayWait: 1 };
   const endpoint = new JsonEndpoint({ url, now, ...bounds, ...ca });
   const keys = new RemoteKeys(endpoint, now, warn);

@@ -1,6 +1,6 @@
 // Puts together what asks a server of the operator.
 
-import { fileError, readBytes, withoutLineEnd } from "./files.ts";
+import { fileError, readAuthorities, readBytes, withoutLineEnd } from "./files.ts";
 import { JsonEndpoint } from "./http.ts";
 import { KeyedCache } from "./keyed-cache.ts";
 import { WEBHOOK_DEFAULTS, type WebhookFields } from "./options.ts";
@@ -14,7 +14,7 @@ const MAXIMUM_ANSWER_BYTES = 65_536;
 export async function makeWebhook(fields: WebhookFields, tools: AuthenticatorTools): Promise<Made> {
   const { now } = tools;
   const { url, caFile, bearerTokenFile, ...rest } = { ...WEBHOOK_DEFAULTS, ...fields };
-  const ca = caFile === undefined ? {} : { ca: (await readBytes(caFile)).bytes.toString("utf8") };
+  const ca = caFile === undefined ? {} : { ca: await readAuthorities(caFile) };
   let token: Secret | undefined;
   const endpoint = new JsonEndpoint({
     url,

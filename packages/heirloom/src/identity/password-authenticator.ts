@@ -28,6 +28,8 @@ export const TOO_MANY_LOGINS: Refusal = {
 export interface PasswordWork {
   /** Hashes at once, and logins that wait. */
   readonly slots: Slots;
+  /** The files of all of them: who is in none of these is unknown. */
+  readonly files: readonly (() => PasswordFile)[];
   readonly verified: KeyedCache<true>;
   /** Milliseconds. */
   readonly verifiedForMs: number;
@@ -80,11 +82,21 @@ export class PasswordAuthenticator implements Authenticator {
     return result === TURNED_AWAY ? TOO_MANY_LOGINS : result;
   }
 
-  /** Always the same one for a user name, so that the cost of a login tells nothing in files with several kinds of hashes. */
+  /**
+   * One of all files, and always the same one for a user name, so that the cost of a login tells nothing where there are
+   * several kinds of hashes.
+   */
   #someHash(username: string): PasswordHash | undefined {
-    const { hashes } = this.#file();
-    if (hashes.length === 0) return undefined;
-    const digest = this.#work.verified.keyOf(["decoy", username]);
-    return hashes[Buffer.from(digest, "base64").readUInt32BE() % hashes.length];
+    const { files, verified } = this.#work;
+    const lists = files.map((file) => file().hashes);
+    const count = lists.reduce((sum, hashes) => sum + hashes.length, 0);
+    if (count === 0) return undefined;
+    const digest = verified.keyOf(["decoy", username]);
+    let index = Buffer.from(digest, "base64").readUInt32BE() % count;
+    for (const hashes of lists) {
+      if (index < hashes.length) return hashes[index];
+      index -= hashes.length;
+    }
+    return undefined;
   }
 }

@@ -12,7 +12,7 @@ const REFUSED: Refusal = { reasonCode: ReasonCode.NOT_AUTHORIZED, reasonString: 
 export type ReadSources = () => Promise<readonly Source[]>;
 
 export class PermissionChain implements Permissions, Reloadable {
-  readonly #read: ReadSources;
+  #read: ReadSources;
   #sources: readonly Source[];
   #changed: (() => void) | undefined;
 
@@ -53,9 +53,13 @@ export class PermissionChain implements Permissions, Reloadable {
     for (const source of this.#sources) source.stop?.();
   }
 
-  async prepare(): Promise<() => void> {
-    const sources = await this.#read();
-    return () => this.#replace(sources);
+  /** @param read other sources, which are the ones to be read anew from then on. */
+  async prepare(read: ReadSources = this.#read): Promise<() => void> {
+    const sources = await read();
+    return () => {
+      this.#read = read;
+      this.#replace(sources);
+    };
   }
 
   #replace(sources: readonly Source[]): void {

@@ -1,7 +1,7 @@
 // Puts together what asks a server of the operator.
 
 import { performance } from "node:perf_hooks";
-import { fileError, readBytes, withoutLineEnd } from "../identity/files.ts";
+import { fileError, readAuthorities, readBytes, withoutLineEnd } from "../identity/files.ts";
 import { JsonEndpoint } from "../identity/http.ts";
 import { Secret } from "../identity/secret.ts";
 import { WEBHOOK_PERMISSION_DEFAULTS, type WebhookPermissionOptions } from "./options.ts";
@@ -32,7 +32,7 @@ export async function makeWebhook(options: WebhookPermissionOptions): Promise<We
     mayWait: rest.requestsWaiting,
     bearerToken: () => token,
     now: () => CLOCK.now(),
-    ...(caFile === undefined ? {} : { ca: (await readBytes(caFile)).bytes.toString("utf8") }),
+    ...(caFile === undefined ? {} : { ca: await readAuthorities(caFile) }),
   });
   return new WebhookSource({ ...rest, endpoint, clock: CLOCK });
 }

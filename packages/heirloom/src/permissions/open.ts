@@ -20,7 +20,12 @@ import type { Source } from "./verdict.ts";
  * @throws ConfigError when a file cannot be read or is wrong.
  */
 export function openPermissions(settings: readonly PermissionSettings[]): Promise<PermissionChain> {
-  return PermissionChain.open(() => Promise.all(settings.map(openSource)));
+  return PermissionChain.open(() => readSources(settings));
+}
+
+/** Makes the sources, with what stands in their files now. @throws ConfigError */
+export function readSources(settings: readonly PermissionSettings[]): Promise<readonly Source[]> {
+  return Promise.all(settings.map(openSource));
 }
 
 async function openSource(settings: PermissionSettings): Promise<Source> {

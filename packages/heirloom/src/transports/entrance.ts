@@ -123,7 +123,8 @@ class Arrivals {
       unixSocket === undefined &&
       this.#trustedSources === undefined &&
       !this.#trustedProxies.has(remoteAddress);
-    const refusal = isClient ? this.#host.admit(remoteAddress, socket) : undefined;
+    const refusal =
+      this.#host.spare(socket) ?? (isClient ? this.#host.admit(remoteAddress, socket) : undefined);
     if (refusal !== undefined) {
       this.#host.refused(remoteAddress, refusal.reasonCode, refusal.reasonString ?? "refused");
       socket.destroy();

@@ -14,6 +14,8 @@ export interface TlsMaterial {
   readonly serverNames: ReadonlyMap<string, SecureContext>;
   /** What an operator should look at, although it can be used. */
   readonly warnings: readonly string[];
+  /** Those of `warnings` that are about the dates of certificates. */
+  readonly dateWarnings: readonly string[];
 }
 
 /** Forward secrecy and authenticated encryption only; AES first, which nearly all processors have in hardware. */
@@ -30,6 +32,9 @@ const CIPHERS = [
 ].join(":");
 
 const { SSL_OP_NO_COMPRESSION, SSL_OP_NO_RENEGOTIATION, SSL_OP_NO_TICKET } = constants;
+
+/** A certificate that ends sooner is told of. Renewals that work by themselves come a month before the end. */
+const SOON_MS = 14 * 86_400_000;
 
 /** Mode bits of those who are neither the owner of a file nor in its group. */
 const OTHERS_MAY_READ = 0o004;
@@ -53,12 +58,14 @@ export async function readTls(tls: TlsOptions, listener: string): Promise<TlsMat
       reader.makeContext({ ...common, ...identity }, place),
     );
   }
-  return { context, serverNames, warnings: reader.warnings };
+  const { warnings, dateWarnings } = reader;
+  return { context, serverNames, warnings: [...warnings, ...dateWarnings], dateWarnings };
 }
 
 /** Reads for one listener and notes what is to be said about it. */
 class TlsReader {
   readonly warnings: string[] = [];
+  readonly dateWarnings: string[] = [];
   readonly #place: string;
 
   constructor(place: string) {
@@ -158,11 +165,10 @@ class TlsReader {
   }
 
   #checkDates(certificate: X509Certificate, source: PemSource, option: string): void {
-    const nowMs = Date.now();
-    const isOver = Date.parse(certificate.validTo) < nowMs;
-    if (!isOver && Date.parse(certificate.validFrom) <= nowMs) return;
-    const when = isOver ? `ended on ${certificate.validTo}` : `begins on ${certificate.validFrom}`;
-    this.warnings.push(`${this.#place}${option}${nameOf(source)}: the certificate's validity ${when}`);
+    const { validFrom, validTo } = certificate;
+    const when = whenValid(Date.now(), validFrom, validTo);
+    if (when === undefined) return;
+    this.dateWarnings.push(`${this.#place}${option}${nameOf(source)}: the certificate's validity ${when}`);
   }
 
   async #checkMode(source: PemSource, option: string): Promise<void> {
@@ -182,6 +188,14 @@ class TlsReader {
   #error(option: string, message: string): ConfigError {
     return new ConfigError([{ option: `${this.#place}${option}`, message }]);
   }
+}
+
+/** What is to be said of a certificate's dates; `undefined` = nothing. */
+export function whenValid(nowMs: number, validFrom: string, validTo: string): string | undefined {
+  const leftMs = Date.parse(validTo) - nowMs;
+  if (leftMs < 0) return `ended on ${validTo}`;
+  if (Date.parse(validFrom) > nowMs) return `begins on ${validFrom}`;
+  return leftMs < SOON_MS ? `ends on ${validTo}` : undefined;
 }
 
 /** The file, with a space before it. Contents are not shown: one of them is a private key. */

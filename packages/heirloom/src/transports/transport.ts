@@ -22,6 +22,8 @@ export interface NewTransport extends Transport {
 
 /** What a listener tells the broker. */
 export interface ListenerHost {
+  /** Whether a file descriptor can be spared for a socket that was accepted. @returns as `admit` does. */
+  spare(socket: Socket): Refusal | undefined;
   /**
    * Whether a connection from there may come in. It is counted until its socket closes.
    *

@@ -2,11 +2,17 @@
 
 import type { Flood } from "../flood.ts";
 import * as connections from "./connections.ts";
+import * as logins from "./logins.ts";
 import * as packets from "./packets.ts";
 import * as readers from "./readers.ts";
 import * as subscriptions from "./subscriptions.ts";
 import * as topics from "./topics.ts";
 
-export const FLOODS: readonly Flood[] = [readers, connections, subscriptions, topics, packets].flatMap(
-  (part) => Object.values(part),
-);
+export const FLOODS: readonly Flood[] = [
+  readers,
+  connections,
+  subscriptions,
+  topics,
+  packets,
+  logins,
+].flatMap((part) => Object.values(part));
