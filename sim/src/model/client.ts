@@ -43,6 +43,8 @@ const NEVER = 0xffff_ffff;
 /** What a PUBLISH takes beside its payload at most, in this simulation. */
 const PACKET_BYTES = 60;
 const TIME_SLACK_MS = 1_000;
+/** What a delivery may take from the broker's reckoning of its expiry to its client. */
+const EXPIRY_SLACK_MS = 5_000;
 /** The broker reads its clock once a turn; what it does counts from the turn's beginning. */
 const TURN_MS = 20;
 
@@ -62,6 +64,8 @@ export interface ConnectionModel {
   readonly pubacks: number[];
   readonly pubrecs: number[];
   readonly pubcomps: number[];
+  /** Its messages of QoS 0 of which nobody told whether they came. */
+  readonly unhandled: MessageModel[];
   /** When each PUBLISH was sent that is not acknowledged, by packet identifier; the oldest first. */
   readonly openSinceMs: Map<number, number>;
 }
@@ -73,6 +77,10 @@ export class ClientModel {
   /** Bytes of a packet that it takes at most. */
   maximumPacketSize: number = Infinity;
   connection: ConnectionModel | undefined;
+  /** All that were accepted. */
+  readonly accepted: ConnectionModel[] = [];
+  /** How many deliveries it refused. */
+  refusals = 0;
   /** All that it had, for the rules at the end. */
   readonly sessions: SessionModel[] = [];
   readonly #world: World;
@@ -112,6 +120,7 @@ export class ClientModel {
       pubacks: [],
       pubrecs: [],
       pubcomps: [],
+      unhandled: [],
       openSinceMs: new Map(),
     };
     this.#subscribes.clear();
@@ -152,6 +161,7 @@ export class ClientModel {
     const { connection, session } = this;
     if (connection === undefined || connack.reasonCode !== 0) return;
     connection.acceptedMs = this.#world.nowMs;
+    this.accepted.push(connection);
     const expected = this.#expectPresent(connection);
     const isPresent = this.version === 3 ? expected !== "no" : connack.sessionPresent;
     if (this.version !== 3 && expected !== "maybe" && isPresent !== (expected === "yes")) {
@@ -259,8 +269,10 @@ export class ClientModel {
     switch (packet.type) {
       case PacketType.PUBACK:
       case PacketType.PUBCOMP:
+        if (packet.reasonCode >= 0x80) this.refusals++;
         return session.flight.answered(packet.packetId);
       case PacketType.PUBREC:
+        if (packet.reasonCode >= 0x80) this.refusals++;
         if (packet.reasonCode >= 0x80) session.flight.answered(packet.packetId);
         return;
       case PacketType.PUBREL:
@@ -284,6 +296,7 @@ export class ClientModel {
     message.sent(this.#world.nowMs);
     if (publish.qos === 0) {
       message.link = connection.link;
+      connection.unhandled.push(message);
       return;
     }
     this.#outgoing.set(publish.packetId, message);
@@ -312,7 +325,10 @@ export class ClientModel {
     connection.disconnectedMs = this.#world.nowMs;
     // A client of 3.x whose message a full disk refused is closed, and sees it only when what it was sent before is on disk.
     const isRefused = this.version < 5 && this.#world.stalledMs >= connection.sentMs;
-    const mayBeRefused = isRefused || this.wasHeldTooLong;
+    // Nor is what stands behind a message that is held, until that one is refused after all.
+    const isHeld =
+      this.version < 5 && this.#world.holdTimeoutMs !== Infinity && connection.openSinceMs.size > 0;
+    const mayBeRefused = isRefused || isHeld;
     connection.isDisconnectFirst = connection.link.causeMs > this.#world.nowMs && !mayBeRefused;
     connection.link.cause();
     const { sessionExpiryInterval } = disconnect.properties;
@@ -357,6 +373,8 @@ export class ClientModel {
     if (session === undefined) return;
     if (publish.topicAlias !== 0 && publish.topicName !== "")
       this.#aliases.set(publish.topicAlias, publish.topicName);
+    if (publish.topicAlias > (this.connection?.connect.properties.topicAliasMaximum ?? 0))
+      this.#world.report.broken("altered", `${this.clientId} got Topic Alias ${publish.topicAlias}`);
     const topicName = publish.topicName === "" ? this.#aliases.get(publish.topicAlias) : publish.topicName;
     const id = idOf(publish.payload);
     const isRepeated = publish.qos > 0 && session.flight.publish(publish, id);
@@ -371,9 +389,48 @@ export class ClientModel {
       );
       return;
     }
+    this.#checkContent(publish, message, session);
     if (isRepeated) return;
     if (message.isWill) this.#world.willCame(message);
     session.received(publish, message);
+  }
+
+  /** Payload and properties are those of the publisher; of its expiry, what is left. 5.0 section 3.3.2.3. */
+  #checkContent(publish: Publish, message: MessageModel, session: SessionModel): void {
+    const what = `${message.text} to ${this.clientId}`;
+    const { report } = this.#world;
+    if (!isSame(publish.payload, message.payload)) report.broken("altered", `${what}: another payload`);
+    if (this.version < 5) return;
+    if (!isSame(publish.forwarded, message.forwarded)) report.broken("altered", `${what}: other properties`);
+    const seconds = publish.messageExpiryInterval;
+    const range = this.#expiryLeft(publish, message, session);
+    if (seconds < range.least || seconds > range.most)
+      report.broken("altered", `${what}: expires in ${seconds} s, expected ${range.least} to ${range.most}`);
+  }
+
+  /** 5.0 [MQTT-3.3.2-6], in seconds. -1 = it does not expire. */
+  #expiryLeft(
+    publish: Publish,
+    { expiryInterval, expiresFromMs, expiresUntilMs }: MessageModel,
+    session: SessionModel,
+  ): { least: number; most: number } {
+    if (expiryInterval === -1) return { least: -1, most: -1 };
+    const { nowMs, stalledMs, holdsBack, clock } = this.#world;
+    const least = Math.max(1, Math.floor((expiresFromMs - nowMs) / 1000));
+    // When it was written is not known of what waits for the disk, a hook, or its reader.
+    const isLate = publish.dup || session.isSlow || holdsBack || stalledMs + EXPIRY_SLACK_MS >= nowMs;
+    const mostMs = isLate ? Infinity : expiresUntilMs - nowMs + EXPIRY_SLACK_MS;
+    // A wall clock that was set back during a restart makes broker time go on from a little earlier.
+    const longest = clock.hasRestarted ? Infinity : expiryInterval;
+    return { least, most: Math.max(1, Math.min(longest, Math.ceil(mostMs / 1000))) };
+  }
+
+  /** The broker acknowledged what was sent at this time: what its client sent before has been read. */
+  #handled(sentMs: number, { unhandled }: ConnectionModel): void {
+    while ((unhandled[0]?.firstSentMs ?? Infinity) < sentMs) {
+      const message = unhandled.shift();
+      if (message !== undefined) message.handledMs = this.#world.nowMs;
+    }
   }
 
   #acknowledged(ack: Ack): void {
@@ -381,7 +438,10 @@ export class ClientModel {
     if (connection === undefined) return;
     const { type, packetId, reasonCode } = ack;
     const { pubacks, pubrecs, pubcomps, openSinceMs } = connection;
-    if (type !== PacketType.PUBCOMP) openSinceMs.delete(packetId);
+    if (type !== PacketType.PUBCOMP) {
+      this.#handled(openSinceMs.get(packetId) ?? -Infinity, connection);
+      openSinceMs.delete(packetId);
+    }
     const awaited = type === PacketType.PUBACK ? pubacks : type === PacketType.PUBREC ? pubrecs : pubcomps;
     const first = awaited.shift();
     if (first !== packetId) {
@@ -440,6 +500,10 @@ export class ClientModel {
       untilMs: clock.due(ended, Math.min(delay, Math.max(expiry, least)) * 1000).untilMs,
     };
   }
+}
+
+function isSame(seen: Uint8Array, expected: Uint8Array): boolean {
+  return seen.length === expected.length && seen.every((byte, place) => byte === expected[place]);
 }
 
 function expiryMs(expiryInterval: number): number {
