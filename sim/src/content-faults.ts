@@ -201,6 +201,46 @@ export const CONTENT_FAULTS: readonly Fault[] = [
       ),
   },
   {
+    name: "what a subscription had queued is lost when it ends",
+    mostSeeds: 150,
+    plant: () =>
+      replace(
+        LastingSession.prototype,
+        "endStretch",
+        (original) =>
+          function (this: LastingSession, stretch, sequence) {
+            if (this.outlet === undefined || this.sender.room <= 0) stretch.cursor?.moveToEnd();
+            original.call(this, stretch, sequence);
+          },
+      ),
+  },
+  {
+    name: "a will is not retained",
+    mostSeeds: 100,
+    plant: () =>
+      replace(
+        RetainedMessages.prototype,
+        "set",
+        (original) =>
+          function (this: RetainedMessages, message, account) {
+            if (!message.topicName.startsWith("will/")) original.call(this, message, account);
+          },
+      ),
+  },
+  {
+    name: "logs do not say who published",
+    mostSeeds: 100,
+    plant: () =>
+      replace(
+        Block.prototype,
+        "append",
+        (original) =>
+          function (this: Block, message, sequence, identifiers) {
+            return original.call(this, message, sequence, identifiers, false);
+          },
+      ),
+  },
+  {
     name: "PUBREC is forgotten in a restart",
     mostSeeds: 60,
     plant: () =>

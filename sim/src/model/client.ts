@@ -19,6 +19,7 @@ import type { MessageModel } from "./message.ts";
 import { idOf } from "./message.ts";
 import { type Surroundings, SessionModel } from "./session.ts";
 import type { ClockModel } from "./clock.ts";
+import { checkContent } from "./content.ts";
 import type { Grant, Presence } from "./subscriptions.ts";
 
 /** What a client needs to find of others. */
@@ -43,8 +44,6 @@ const NEVER = 0xffff_ffff;
 /** What a PUBLISH takes beside its payload at most, in this simulation. */
 const PACKET_BYTES = 60;
 const TIME_SLACK_MS = 1_000;
-/** What a delivery may take from the broker's reckoning of its expiry to its client. */
-const EXPIRY_SLACK_MS = 5_000;
 /** The broker reads its clock once a turn; what it does counts from the turn's beginning. */
 const TURN_MS = 20;
 
@@ -389,40 +388,14 @@ export class ClientModel {
       );
       return;
     }
-    this.#checkContent(publish, message, session);
+    checkContent(
+      { publish, message, version: this.version, isSlow: session.isSlow },
+      this.clientId,
+      this.#world,
+    );
     if (isRepeated) return;
     if (message.isWill) this.#world.willCame(message);
     session.received(publish, message);
-  }
-
-  /** Payload and properties are those of the publisher; of its expiry, what is left. 5.0 section 3.3.2.3. */
-  #checkContent(publish: Publish, message: MessageModel, session: SessionModel): void {
-    const what = `${message.text} to ${this.clientId}`;
-    const { report } = this.#world;
-    if (!isSame(publish.payload, message.payload)) report.broken("altered", `${what}: another payload`);
-    if (this.version < 5) return;
-    if (!isSame(publish.forwarded, message.forwarded)) report.broken("altered", `${what}: other properties`);
-    const seconds = publish.messageExpiryInterval;
-    const range = this.#expiryLeft(publish, message, session);
-    if (seconds < range.least || seconds > range.most)
-      report.broken("altered", `${what}: expires in ${seconds} s, expected ${range.least} to ${range.most}`);
-  }
-
-  /** 5.0 [MQTT-3.3.2-6], in seconds. -1 = it does not expire. */
-  #expiryLeft(
-    publish: Publish,
-    { expiryInterval, expiresFromMs, expiresUntilMs }: MessageModel,
-    session: SessionModel,
-  ): { least: number; most: number } {
-    if (expiryInterval === -1) return { least: -1, most: -1 };
-    const { nowMs, stalledMs, holdsBack, clock } = this.#world;
-    const least = Math.max(1, Math.floor((expiresFromMs - nowMs) / 1000));
-    // When it was written is not known of what waits for the disk, a hook, or its reader.
-    const isLate = publish.dup || session.isSlow || holdsBack || stalledMs + EXPIRY_SLACK_MS >= nowMs;
-    const mostMs = isLate ? Infinity : expiresUntilMs - nowMs + EXPIRY_SLACK_MS;
-    // A wall clock that was set back during a restart makes broker time go on from a little earlier.
-    const longest = clock.hasRestarted ? Infinity : expiryInterval;
-    return { least, most: Math.max(1, Math.min(longest, Math.ceil(mostMs / 1000))) };
   }
 
   /** The broker acknowledged what was sent at this time: what its client sent before has been read. */
@@ -500,10 +473,6 @@ export class ClientModel {
       untilMs: clock.due(ended, Math.min(delay, Math.max(expiry, least)) * 1000).untilMs,
     };
   }
-}
-
-function isSame(seen: Uint8Array, expected: Uint8Array): boolean {
-  return seen.length === expected.length && seen.every((byte, place) => byte === expected[place]);
 }
 
 function expiryMs(expiryInterval: number): number {
