@@ -53,6 +53,8 @@ export class Model implements Surroundings {
   #lastId = 0;
   /** The disk lost a message with an empty payload. Which one, nobody can tell: so any may be missing. */
   #isEmptyDamaged = false;
+  /** The disk lost something at any time. */
+  #isDamaged = false;
 
   constructor(now: () => number, report: Report, limits: Partial<Limits>, rules: Rules) {
     this.#now = now;
@@ -103,6 +105,7 @@ export class Model implements Surroundings {
 
   /** The disk lost these, and says so. Nobody has to get them; a delivery that was under way is not gone on with. */
   damaged(ids: readonly number[]): void {
+    this.#isDamaged ||= ids.length > 0;
     for (const id of ids) {
       const message = this.#messages.get(id);
       if (message !== undefined) message.isDamaged = true;
@@ -300,6 +303,7 @@ export class Model implements Surroundings {
       droppedTooLarge: maximumPacketSize !== Infinity,
       droppedRefused: refusals > 0 || this.rules.plan.deliver,
       droppedForbidden: false,
+      damagedEntries: this.#isDamaged,
       expired: [...this.#messages.values()].some(({ expiryInterval }) => expiryInterval !== -1),
     };
     for (const name of Object.keys(reasons) as (keyof typeof reasons)[])

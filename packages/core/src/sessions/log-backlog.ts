@@ -123,11 +123,14 @@ const SMALLEST_PAGE_BYTES = 1_024;
 export function readPage(context: Context, cursor: Cursor, bytes: number, done: () => void): void {
   if (cursor.isReading) return;
   cursor.isReading = true;
-  context.logs.readBlocks(cursor.log, cursor.next, Math.floor(bytes)).then(
+  const { next } = cursor;
+  context.logs.readBlocks(cursor.log, next, Math.floor(bytes)).then(
     (page) => {
       cursor.isReading = false;
       cursor.page = page;
-      skipMissing(context, cursor);
+      // A cursor that was moved on meanwhile, at the queue's limit, may stand behind all that was read: that says nothing of
+      // what it stands on, which is read next.
+      if (cursor.next === next) skipMissing(context, cursor);
       done();
     },
     (error: unknown) => {
