@@ -12,8 +12,7 @@ import { SessionTable } from "../../packages/core/dist/sessions/session-table.js
 import { SharedGroup } from "../../packages/core/dist/sessions/shared-group.js";
 import { SubscriptionTable } from "../../packages/core/dist/sessions/subscription-table.js";
 import { Connection } from "../../packages/core/dist/connection.js";
-import { type Fault, nothing, replace } from "./fault.ts";
-import type { Plan, Step } from "./plan.ts";
+import { type Fault, nothing, replace, startClean } from "./fault.ts";
 
 const KEEP_ALIVE_TIMEOUT = 0x8d;
 
@@ -35,17 +34,6 @@ function changeEntries(change: (message: Message) => Message): () => void {
         return { ...entry, message: change(entry.message) };
       },
   );
-}
-
-/** Every other CONNECT has Clean Start 1, and wills wait. */
-function startClean(plan: Plan): Plan {
-  const steps = plan.steps.map((step): Step => {
-    const { what, seed } = step;
-    if (what.kind !== "connect") return step;
-    const will = what.will === undefined ? undefined : { ...what.will, delayInterval: 30 };
-    return { ...step, what: { ...what, will, cleanStart: seed % 2 === 0 } };
-  });
-  return { ...plan, steps };
 }
 
 export const CONTENT_FAULTS: readonly Fault[] = [

@@ -1,6 +1,6 @@
 // What a planted fault is, and how one takes the place of a method of the production core.
 
-import type { Plan } from "./plan.ts";
+import type { Plan, Step } from "./plan.ts";
 
 export interface Fault {
   readonly name: string;
@@ -28,3 +28,14 @@ export function replace<Target extends object, Key extends keyof Target>(
 }
 
 export const nothing = (): void => undefined;
+
+/** Every other CONNECT has Clean Start 1, and wills wait. */
+export function startClean(plan: Plan): Plan {
+  const steps = plan.steps.map((step): Step => {
+    const { what, seed } = step;
+    if (what.kind !== "connect") return step;
+    const will = what.will === undefined ? undefined : { ...what.will, delayInterval: 30 };
+    return { ...step, what: { ...what, will, cleanStart: seed % 2 === 0 } };
+  });
+  return { ...plan, steps };
+}
