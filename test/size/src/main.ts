@@ -114,6 +114,8 @@ async function manySessions(): Promise<void> {
     most: MOST_SESSION_BYTES,
     text: `${MOST_SESSION_BYTES} bytes`,
   });
+  // As before the first measurement: what making the sessions left to be written is not the publications' cost.
+  await harness.publish("size/a", 20_000);
   const many = await timed(() => harness.publish("size/a", 20_000));
   report("CPU to publish one with 1 session offline", `${(one.cpuUs / 20_000).toFixed(2)} us`);
   report(`CPU to publish one with ${sessions} sessions offline`, `${(many.cpuUs / 20_000).toFixed(2)} us`, {
@@ -123,8 +125,8 @@ async function manySessions(): Promise<void> {
   });
   await harness.stop();
   reportStart(await harness.start());
-  await harness.drain(`device-${sessions - 1}`, 20_000);
-  report("one of them drained, complete and in order", "20000 messages");
+  for (const _ of ["warm", "measured"]) await harness.drain(`device-${sessions - 1}`, 20_000);
+  report("one of them drained, complete and in order", "40000 messages");
   await harness.stop();
   await harness.remove();
 }
