@@ -3,7 +3,7 @@
 
 import { createPublish } from "@heirloom/codec";
 import type { Broker, LocalSubscription, Message } from "@heirloom/core";
-import { idOf, type MessageModel, payloadOf } from "./model/message.ts";
+import { idOf, type MessageModel } from "./model/message.ts";
 import type { Model } from "./model/model.ts";
 import { SessionModel } from "./model/session.ts";
 import type { PublishPlan } from "./plan.ts";
@@ -78,13 +78,13 @@ export class Application {
       expiryInterval: -1,
       publisher: APPLICATION,
       isWill: false,
+      hasProperties: true,
     });
-    const { topicName, qos, retain, isEmpty } = plan;
+    const { topicName, qos, retain, payload, forwarded } = message;
     if (retain) this.#model.retained.sent(message);
     message.sent(this.#model.nowMs);
     this.#pending.add(message);
-    const payload = isEmpty ? new Uint8Array(0) : payloadOf(message.id, size);
-    broker.publish({ topicName, qos, retain, payload }).then(
+    broker.publish({ topicName, qos, retain, payload, forwarded }).then(
       (reasonCode) => this.#answered(broker, message, reasonCode),
       () => undefined,
     );

@@ -11,7 +11,7 @@ import {
   type Will,
 } from "@heirloom/codec";
 import { type ClientModel, expiryOf } from "./model/client.ts";
-import { type MessageModel, payloadOf } from "./model/message.ts";
+import type { MessageModel } from "./model/message.ts";
 import type { Model } from "./model/model.ts";
 import { type ClientEnd, Link } from "./network.ts";
 import { Outbox } from "./outbox.ts";
@@ -35,6 +35,8 @@ export interface Surroundings {
 export class SimClient implements ClientEnd {
   readonly plan: ClientPlan;
   readonly outbox: Outbox;
+  /** Connections that fell silent while they stood. */
+  readonly frozen: Link[] = [];
   state: "offline" | "connecting" | "connected" = "offline";
   link: Link | undefined;
   /** Highest delay of an acknowledgement. */
@@ -98,7 +100,10 @@ export class SimClient implements ClientEnd {
     const connect = this.#connectPacket(cleanStart);
     const wanted = will === undefined ? connect : Object.assign(connect, { will: willOf(will) });
     const message = model.connecting(this.#model, link, wanted);
-    if (wanted.will !== undefined && message !== undefined) wanted.will.payload = payloadOf(message.id, 0);
+    if (wanted.will !== undefined && message !== undefined) {
+      const { payload, forwarded } = message;
+      wanted.will = { ...wanted.will, payload, forwarded };
+    }
     this.send(wanted);
     if (this.plan.keepAlive > 0) this.#ping(link);
   }
@@ -163,13 +168,18 @@ export class SimClient implements ClientEnd {
     const { link } = this;
     if (link === undefined) return;
     if (how === "cut") link.cut();
-    else if (how === "freeze") link.freeze();
+    else if (how === "freeze") this.#freeze(link);
     else if (how === "close") link.close();
     else if (this.state === "connected") this.#disconnect(link, how);
     this.#world.trace.say(this.plan.clientId, how);
     // Who is cut off learns it from the network; who went silent notices after a while.
     if (how === "freeze") this.#world.schedule.after(1_500, () => this.#forget(link));
     else if (how !== "cut") this.#forget(link);
+  }
+
+  #freeze(link: Link): void {
+    if (this.state === "connected") this.frozen.push(link);
+    link.freeze();
   }
 
   #forget(link: Link): void {
@@ -221,8 +231,9 @@ export class SimClient implements ClientEnd {
       publisher: this.plan.clientId,
       size,
       isWill: false,
+      hasProperties: this.plan.version === 5,
     });
-    this.outbox.add(made, size);
+    this.outbox.add(made);
   }
 
   subscribe(filters: readonly FilterPlan[], identifier: number): void {

@@ -19,6 +19,9 @@ import type { Trace } from "./trace.ts";
 
 /** Records that a load gives at once. */
 const GROUP_SIZE = 7;
+/** A read takes so many times as long as a commit on a slow disk, so that it spans much of what happens; and not longer than this. */
+const SLOW_READ_TIMES = 40;
+const SLOWEST_READ_MS = 3_000;
 
 /** What others are told of the disk. */
 export interface DiskListener {
@@ -139,6 +142,11 @@ export class Disk {
       blocks.unshift(block);
     }
     if (blocks.length > 0) this.#logs.set(logId, blocks);
+  }
+
+  /** What one read takes. */
+  get readMs(): number {
+    return this.random.below(16) / 8 + Math.min(SLOWEST_READ_MS, this.slowMs * SLOW_READ_TIMES);
   }
 
   /** Bytes of blocks that were handed over and are not on disk. */
@@ -295,9 +303,11 @@ export class SimStore implements Store {
   ): Promise<readonly (StoredBlock | DamagedBlock)[]> {
     const disk = this.#disk;
     return new Promise((resolve) => {
-      disk.schedule.after(disk.random.below(16) / 8, () => {
+      // What is read is what is there now, however long it takes to come: much may have changed by then.
+      const blocks = readBlocks(disk.blocks(logId), fromIndex, maximumBytes);
+      disk.schedule.after(disk.readMs, () => {
         if (!this.#life.effect()) return;
-        resolve(readBlocks(disk.blocks(logId), fromIndex, maximumBytes));
+        resolve(blocks);
       });
     });
   }

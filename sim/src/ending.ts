@@ -9,6 +9,10 @@ import type { Simulation } from "./simulation.ts";
 /** How long everything may take once all are back. Longer than any delay that a client or the disk has. */
 const DRAIN_ROUND_MS = 20_000;
 const DRAIN_ROUNDS = 40;
+/** Matches every topic of a simulation, and is no filter that its clients use. */
+const EVERYTHING = "+/#";
+/** How late a connection that is silent may be ended. */
+const KEEP_ALIVE_SLACK_MS = 2_000;
 
 const VERIFIER: ClientPlan = {
   clientId: "verifier",
@@ -41,7 +45,10 @@ export class Ending {
     model.judge((clientId) => process.counts(clientId));
     this.#simulation.application.judge();
     for (const client of this.#simulation.clients) this.#judgeCounts(client);
+    for (const client of this.#simulation.clients) this.#judgeKeepAlive(client);
+    if (process.droppedQoS0 === 0) model.judgeQoS0();
     await this.#lookAtRetained();
+    await this.#getRetained();
     if (report.violations.length > 0) return;
     await this.#endSessions();
     this.#judgeRest();
@@ -111,13 +118,45 @@ export class Ending {
     const client = new SimClient(VERIFIER, this.#simulation);
     client.connect(3, true, undefined);
     await this.#simulation.advance(DRAIN_ROUND_MS);
+    const sinceMs = this.#simulation.schedule.nowMs;
     client.subscribe(
       [{ topicFilter: "#", qos: 2, noLocal: false, retainAsPublished: false, retainHandling: 0 }],
       0,
     );
     await this.#simulation.advance(DRAIN_ROUND_MS);
-    if (client.model.session !== undefined) this.#simulation.model.judgeRetained(client.model.session);
+    if (client.model.session !== undefined)
+      this.#simulation.model.judgeRetained(client.model.session, sinceMs);
     client.leave("disconnect");
+  }
+
+  /** All others subscribe to everything once more, by a filter that is new to them: they get what is retained, too. */
+  async #getRetained(): Promise<void> {
+    const { clients, model, schedule } = this.#simulation;
+    // Retained messages wait in a queue like others, and a low limit may cut them.
+    if (model.limits.queueMessages !== undefined || model.limits.queueBytes !== undefined) return;
+    const sinceMs = schedule.nowMs;
+    const options = { topicFilter: EVERYTHING, qos: 2, noLocal: false, retainAsPublished: false } as const;
+    for (const [place, client] of clients.entries())
+      client.subscribe([{ ...options, retainHandling: place % 2 === 0 ? 0 : 1 }], 0);
+    await this.#simulation.advance(DRAIN_ROUND_MS);
+    for (const {
+      state,
+      model: { session },
+    } of clients)
+      if (state === "connected" && session !== undefined && this.#isFine)
+        model.judgeRetained(session, sinceMs);
+  }
+
+  /** A connection that fell silent was ended one and a half times its keep alive later. 5.0 [MQTT-3.1.2-22]. */
+  #judgeKeepAlive({ plan: { clientId, keepAlive }, frozen }: SimClient): void {
+    const { model, report, schedule } = this.#simulation;
+    // Who is not read from cannot be told from who is silent.
+    if (keepAlive === 0 || model.holdsBack) return;
+    for (const { lastReceivedMs, endedMs = Infinity } of frozen) {
+      const latestMs = lastReceivedMs + keepAlive * 1_500 + KEEP_ALIVE_SLACK_MS;
+      if (schedule.nowMs > latestMs && endedMs > latestMs && model.stalledMs < lastReceivedMs)
+        report.broken("closed", `${clientId} fell silent and was not disconnected`);
+    }
   }
 
   async #endSessions(): Promise<void> {

@@ -17,37 +17,16 @@ import { SessionTable } from "../../packages/core/dist/sessions/session-table.js
 import { SharedGroup } from "../../packages/core/dist/sessions/shared-group.js";
 import { SubscriptionTable } from "../../packages/core/dist/sessions/subscription-table.js";
 import { Turn } from "../../packages/core/dist/turn.js";
+import { CONTENT_FAULTS } from "./content-faults.ts";
 import { Disk } from "./disk.ts";
+import { type Fault, nothing, replace } from "./fault.ts";
 import { Rules } from "./rules.ts";
-
-export interface Fault {
-  readonly name: string;
-  /** Seeds within which the model finds it, in runs of {@link FAULT_STEPS} steps. */
-  readonly mostSeeds: number;
-  /** Plants it; what is returned takes it away again. */
-  readonly plant: () => () => void;
-}
-
-export const FAULT_STEPS = 250;
-
-/** Replaces one method. `make` gets the original, to be called with the right `this`. */
-function replace<Target extends object, Key extends keyof Target>(
-  target: Target,
-  key: Key,
-  make: (original: Target[Key]) => Target[Key],
-): () => void {
-  const original = target[key];
-  target[key] = make(original);
-  return () => {
-    target[key] = original;
-  };
-}
 
 const SESSION_TAKEN_OVER = 0x8e;
 const NEVER = 0xffff_ffff;
-const nothing = (): void => undefined;
 
 export const FAULTS: readonly Fault[] = [
+  ...CONTENT_FAULTS,
   {
     name: "acknowledged before it is on disk",
     mostSeeds: 40,

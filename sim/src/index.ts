@@ -1,6 +1,6 @@
 // The simulation's public names, for its command and its tests.
 export { FAULTS, plantFault } from "./faults.ts";
-export type { Fault } from "./faults.ts";
+export type { Fault } from "./fault.ts";
 export { judgeTheJudge } from "./judge-judge.ts";
 export type { Finding } from "./judge-judge.ts";
 export type { Rule, Violation } from "./model/report.ts";

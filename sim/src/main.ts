@@ -1,60 +1,99 @@
 // The command: `npm run sim -- --seeds 1000 --steps 2000`, `--seed N` for one with its transcript, `--faults` to judge the judge.
 
 import { parseArgs } from "node:util";
-import { FAULT_STEPS } from "./faults.ts";
+import { FAULT_STEPS } from "./fault.ts";
+import { FAULTS } from "./faults.ts";
 import { judgeTheJudge } from "./judge-judge.ts";
 import type { Violation } from "./model/report.ts";
 import { makePlan } from "./plan.ts";
+import { COUNTED, type Counts, runShares } from "./shares.ts";
 import { shrink } from "./shrink.ts";
 import { simulate } from "./simulation.ts";
 
-const USAGE = `usage: node sim/dist/main.js [--seeds 1000] [--steps 2000] [--from 1]   runs seeds, one after the other
-       node sim/dist/main.js --seed N [--steps 2000] [--whole]       replays one; shortened first unless --whole
-       node sim/dist/main.js --faults [--from 1]                     plants faults; each has to be found`;
+const USAGE = `usage: npm run sim -- [--seeds 1000] [--steps 2000] [--from 1] [--processes 1]   runs seeds
+       npm run sim -- --seed N [--steps 2000] [--whole]   replays one; shortened first unless --whole
+       npm run sim -- --faults [--fault WORD] [--from 1] [--processes 1]   plants faults; each has to be found`;
+
+/** How often a long run says how far it is. */
+const PROGRESS_MS = 60_000;
 
 const { values } = parseArgs({
   options: {
     seeds: { type: "string", default: "1000" },
     steps: { type: "string", default: "2000" },
     from: { type: "string", default: "1" },
+    processes: { type: "string", default: "1" },
     seed: { type: "string" },
     whole: { type: "boolean", default: false },
     faults: { type: "boolean", default: false },
+    fault: { type: "string", multiple: true, default: [] },
+    // Of one of several processes: it says what it counted in one line, for the one that started it.
+    counted: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
 
-const steps = Number(values.steps);
-const from = Number(values.from);
+const startedMs = performance.now();
+const [seeds, steps, from, processes] = [values.seeds, values.steps, values.from, values.processes].map(
+  wholeNumber,
+) as [number, number, number, number];
 
 if (values.help) console.log(USAGE);
 else if (values.faults) process.exitCode = await showFaults();
-else if (values.seed !== undefined) process.exitCode = await showOne(Number(values.seed));
-else process.exitCode = await showMany(Number(values.seeds));
+else if (values.seed !== undefined) process.exitCode = await showOne(wholeNumber(values.seed));
+else process.exitCode = await showMany();
+
+function wholeNumber(text: string): number {
+  const number = Number(text);
+  if (Number.isSafeInteger(number) && number >= 0 && text.trim() !== "") return number;
+  console.error(`${text} is no whole number\n${USAGE}`);
+  process.exit(64);
+}
 
 /** Runs many seeds and counts. */
-async function showMany(count: number): Promise<number> {
-  const startedMs = performance.now();
-  let events = 0;
-  let faults = 0;
-  let hours = 0;
-  let failed = 0;
-  for (let seed = from; seed < from + count; seed++) {
+async function showMany(): Promise<number> {
+  const counts = processes > 1 ? await runShares(seedShares()) : await runSeeds();
+  if (values.counted) console.log(COUNTED + JSON.stringify(counts));
+  else console.log(summary(seeds, counts));
+  return counts["failed"] === 0 ? 0 : 1;
+}
+
+/** Each process has seeds of its own, one behind the other. */
+function seedShares(): string[][] {
+  return Array.from({ length: processes }, (_, place) => {
+    const first = Math.floor((seeds * place) / processes);
+    const end = Math.floor((seeds * (place + 1)) / processes);
+    return ["--seeds", `${end - first}`, "--steps", `${steps}`, "--from", `${from + first}`];
+  });
+}
+
+async function runSeeds(): Promise<Counts> {
+  const counts = { events: 0, faults: 0, ms: 0, failed: 0 };
+  let reportedMs = startedMs;
+  for (let seed = from; seed < from + seeds; seed++) {
     const outcome = await simulate(makePlan(seed, steps));
-    events += outcome.events;
-    faults += outcome.faults;
-    hours += outcome.elapsedMs / 3_600_000;
+    counts.events += outcome.events;
+    counts.faults += outcome.faults;
+    counts.ms += outcome.elapsedMs;
     const [first] = outcome.violations;
-    if (first === undefined) continue;
-    failed++;
-    console.log(`seed ${seed}: ${violationText(first)}`);
+    if (first !== undefined) {
+      counts.failed++;
+      console.log(`seed ${seed}: ${violationText(first)}`);
+    }
+    if (performance.now() - reportedMs < PROGRESS_MS) continue;
+    reportedMs = performance.now();
+    console.log(`up to seed ${seed}: ${summary(seed - from + 1, counts)}`);
   }
+  return counts;
+}
+
+function summary(count: number, { events = 0, faults = 0, ms = 0, failed = 0 }: Counts): string {
   const seconds = (performance.now() - startedMs) / 1000;
-  console.log(
+  return (
     `${count} seeds of ${steps} steps in ${seconds.toFixed(1)} s: ${(count / seconds).toFixed(1)} seeds per second, ` +
-      `${events} events, ${faults} faults injected, ${Math.round(hours)} simulated hours, ${failed} seeds with violations`,
+    `${events} events, ${faults} faults injected, ${Math.round(ms / 3_600_000)} simulated hours, ` +
+    `${failed} seeds with violations`
   );
-  return failed === 0 ? 0 : 1;
 }
 
 /** Replays one seed, twice, to show that it is the same each time, and prints its story. */
@@ -73,16 +112,36 @@ async function showOne(seed: number): Promise<number> {
 }
 
 async function showFaults(): Promise<number> {
-  const findings = await judgeTheJudge(from, ({ fault, seeds, rule }) => {
-    const outcome =
-      seeds === undefined
-        ? `NOT FOUND within ${fault.mostSeeds} seeds`
-        : `seed ${seeds} of at most ${fault.mostSeeds}: ${rule}`;
-    console.log(`${fault.name}: ${outcome}`);
-  });
-  const found = findings.filter(({ seeds }) => seeds !== undefined).length;
-  console.log(`${found} of ${findings.length} planted faults found in runs of ${FAULT_STEPS} steps`);
-  return found === findings.length ? 0 : 1;
+  const words = values.fault;
+  const faults = FAULTS.filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)));
+  const counts =
+    processes > 1 ? await runShares(faultShares(faults.map(({ name }) => name))) : await seekAll();
+  const { found = 0 } = counts;
+  if (values.counted) console.log(COUNTED + JSON.stringify(counts));
+  else console.log(`${found} of ${faults.length} planted faults found in runs of ${FAULT_STEPS} steps`);
+  return found === faults.length && found > 0 ? 0 : 1;
+
+  async function seekAll(): Promise<Counts> {
+    const findings = await judgeTheJudge(faults, from, ({ fault, seeds: needed, rule }) => {
+      const outcome =
+        needed === undefined
+          ? `NOT FOUND within ${fault.mostSeeds} seeds`
+          : `seed ${needed} of at most ${fault.mostSeeds}: ${rule}`;
+      console.log(`${fault.name}: ${outcome}`);
+    });
+    return { found: findings.filter((finding) => finding.seeds !== undefined).length };
+  }
+}
+
+/** Every so manieth fault goes to the same process. */
+function faultShares(names: readonly string[]): string[][] {
+  const shares = Array.from({ length: Math.min(processes, names.length) }, () => [
+    "--faults",
+    "--from",
+    `${from}`,
+  ]);
+  for (const [place, name] of names.entries()) shares[place % shares.length]?.push("--fault", name);
+  return shares;
 }
 
 function violationText({ rule, text }: Violation): string {

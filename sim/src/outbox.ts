@@ -2,11 +2,10 @@
 // connections as the standard asks of a client. MQTT 5.0 sections 4.3, 4.4, 4.9.
 
 import { createPublish, PacketType, type Packet, type Publish } from "@heirloom/codec";
-import { type MessageModel, payloadOf } from "./model/message.ts";
+import type { MessageModel } from "./model/message.ts";
 
 interface Outgoing {
   readonly message: MessageModel;
-  readonly size: number;
   packetId: number;
   /** Whether it takes a place of the broker's Receive Maximum on this connection. */
   isCounted: boolean;
@@ -57,8 +56,8 @@ export class Outbox {
     this.#used.delete(packetId);
   }
 
-  add(message: MessageModel, size: number): void {
-    this.#outgoing.push({ message, size, packetId: 0, isCounted: false, state: "waiting" });
+  add(message: MessageModel): void {
+    this.#outgoing.push({ message, packetId: 0, isCounted: false, state: "waiting" });
     this.pump();
   }
 
@@ -114,15 +113,16 @@ export class Outbox {
     this.#outgoing = this.#outgoing.filter(({ message, state }) => message.qos > 0 || state === "waiting");
   }
 
-  #publish({ message, size, packetId }: Outgoing, dup: boolean): void {
-    const { id, topicName, qos, retain, isEmpty, expiryInterval } = message;
+  #publish({ message, packetId }: Outgoing, dup: boolean): void {
+    const { topicName, qos, retain, expiryInterval, payload, forwarded } = message;
     const publish = createPublish({
       topicName,
       qos,
       retain,
       dup,
       packetId,
-      payload: isEmpty ? new Uint8Array(0) : payloadOf(id, size),
+      payload,
+      forwarded,
       messageExpiryInterval: this.#version === 5 ? expiryInterval : -1,
     });
     this.#port.publish(publish, message);

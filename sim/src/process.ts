@@ -28,6 +28,8 @@ export class BrokerProcess {
   /** By ClientId: what the sessions of lives that are over had counted. */
   readonly #counts = new Map<string, DeliveryCounts>();
   crashes = 0;
+  /** QoS 0 messages that were dropped, in lives that are over. */
+  #droppedQoS0 = 0;
   /** By how much the wall clock is ahead of true time; only a start reads it. */
   clockAheadMs = 0;
   readonly #schedule: Schedule;
@@ -62,6 +64,11 @@ export class BrokerProcess {
 
   get isUp(): boolean {
     return this.#isOpen && this.#life?.isDead === false;
+  }
+
+  /** QoS 0 messages that were dropped, as the broker counts them. */
+  get droppedQoS0(): number {
+    return this.#droppedQoS0 + (this.broker?.counters.droppedQoS0 ?? 0);
   }
 
   /** What a client's sessions have counted over all lives, as far as they were there at the end of each. */
@@ -170,6 +177,7 @@ export class BrokerProcess {
 
   #died(): void {
     this.crashes++;
+    this.#droppedQoS0 += this.broker?.counters.droppedQoS0 ?? 0;
     this.#isOpen = false;
     for (const { clientId, counts } of this.broker?.sessions() ?? []) this.#countsOf(clientId).add(counts);
     this.#trace.say("process", `DIES, back in ${this.#downMs} ms`);

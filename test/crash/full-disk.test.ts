@@ -22,7 +22,7 @@ const skip =
   process.getuid?.() === 0 && process.platform === "linux" ? false : "needs root, to mount a file system";
 
 test(
-  "a full disk refuses QoS 1 with 0x97, passes QoS 0, and recovers when there is space - attack STORE-02",
+  "a full disk refuses QoS 1, QoS 2 and what is retained with 0x97, closes 3.1.1 for it, passes QoS 0, and recovers when there is space - attack STORE-02",
   { skip },
   async (t) => {
     const disk = await mount(t);
@@ -49,6 +49,7 @@ test(
     other.publish(1);
     await other.complete();
     assert.deepEqual([other.accepted, other.refusals], [[], [QUOTA_EXCEEDED]]);
+    await refusesEverythingStored(server.port);
     other.client.publish({ topicName: "passed", payload: Buffer.from("live"), qos: 0 });
     assert.equal(textOf(await listener.take(PacketType.PUBLISH)), "live");
 
@@ -70,6 +71,23 @@ test(
     await server.stop();
   },
 );
+
+/** QoS 2, and RETAIN 1 although nobody subscribes; a client of 3.1.1, which has no code for it, loses its connection. */
+async function refusesEverythingStored(port: number): Promise<void> {
+  const payload = Buffer.from("refused");
+  const { client: modern } = await WireClient.connect({ port, clientId: "modern" });
+  modern.publish({ topicName: "stored", payload, qos: 2, packetId: 1 });
+  assert.equal((await modern.take(PacketType.PUBREC)).reasonCode, QUOTA_EXCEEDED);
+  modern.publish({ topicName: "kept", payload, qos: 1, retain: true, packetId: 2 });
+  assert.equal((await modern.take(PacketType.PUBACK)).reasonCode, QUOTA_EXCEEDED);
+  await modern.subscribe("kept", 1);
+  modern.publish({ topicName: "kept", payload: Buffer.from("live"), qos: 0 });
+  assert.equal(textOf(await modern.take(PacketType.PUBLISH)), "live", "nothing was retained");
+  await modern.disconnect();
+  const { client: old } = await WireClient.connect({ port, clientId: "old", protocolVersion: 4 });
+  old.publish({ topicName: "stored", payload, qos: 1, packetId: 1 });
+  await old.closed;
+}
 
 /** A publisher that does not wait, and what it was told of each message. */
 class Writer {

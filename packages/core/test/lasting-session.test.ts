@@ -177,6 +177,18 @@ test("a delivery that went out is resent although it expired since; one that wai
   assert.equal(broker.counters.expired, 1);
 });
 
+test("what is left of an expiry is never more than the publisher said, however times of the clock fall between two milliseconds - 5.0 [MQTT-3.3.2-6]", async () => {
+  const broker = await MemoryBroker.start();
+  const sub = await lasting(broker, "sub");
+  await sub.subscribe("t");
+  await sub.drop();
+  const pub = await clean(broker, "pub");
+  broker.world.moveTo(broker.world.now() + 0.7);
+  await pub.publish({ topicName: "t", qos: 1, payload: "x", messageExpiryInterval: 20 });
+  const { words } = await resume(broker, "sub");
+  assert.deepEqual(words, ["CONNACK 0x00 present=1", 'PUBLISH 1 t qos=1 dup=0 "x" expiry=20']);
+});
+
 test("message expiry goes on while the broker is down, for clients of 3.1.1 too - 5.0 [MQTT-3.3.2-5]", async () => {
   const broker = await MemoryBroker.start();
   const sub = await lasting(broker, "sub", {}, 4);

@@ -39,6 +39,21 @@ test("an absent Session Expiry Interval ends the session with its connection - 5
   assert.equal(broker.counters.sessions, 0);
 });
 
+test("a will whose delay ended while the process was down is published, although its client is the first that comes back - 5.0 [MQTT-3.1.2-8]", async () => {
+  const broker = await MemoryBroker.start();
+  const watcher = await lasting(broker, "watcher");
+  await watcher.subscribe("will");
+  const will = { ...WILL, qos: 1, willDelayInterval: 5 } as const;
+  const client = await lasting(broker, "c", { will });
+  await client.drop();
+  await broker.advance(1);
+  await broker.restart(10);
+  const { words } = await resume(broker, "c");
+  assert.deepEqual(words, ["CONNACK 0x00 present=1"]);
+  const { words: watched } = await resume(broker, "watcher");
+  assert.match(watched.join(), /PUBLISH \d+ will/);
+});
+
 test("0xFFFFFFFF never expires - 5.0 [MQTT-3.1.2-23] - attack SESS-06", async () => {
   const broker = await MemoryBroker.start();
   const client = await lasting(broker, "c", { properties: { sessionExpiryInterval: 0xffff_ffff } });

@@ -19,6 +19,7 @@ import type { MessageModel } from "./message.ts";
 import { idOf } from "./message.ts";
 import { type Surroundings, SessionModel } from "./session.ts";
 import type { ClockModel } from "./clock.ts";
+import { checkContent } from "./content.ts";
 import type { Grant, Presence } from "./subscriptions.ts";
 
 /** What a client needs to find of others. */
@@ -62,6 +63,8 @@ export interface ConnectionModel {
   readonly pubacks: number[];
   readonly pubrecs: number[];
   readonly pubcomps: number[];
+  /** Its messages of QoS 0 of which nobody told whether they came. */
+  readonly unhandled: MessageModel[];
   /** When each PUBLISH was sent that is not acknowledged, by packet identifier; the oldest first. */
   readonly openSinceMs: Map<number, number>;
 }
@@ -73,6 +76,10 @@ export class ClientModel {
   /** Bytes of a packet that it takes at most. */
   maximumPacketSize: number = Infinity;
   connection: ConnectionModel | undefined;
+  /** All that were accepted. */
+  readonly accepted: ConnectionModel[] = [];
+  /** How many deliveries it refused. */
+  refusals = 0;
   /** All that it had, for the rules at the end. */
   readonly sessions: SessionModel[] = [];
   readonly #world: World;
@@ -112,6 +119,7 @@ export class ClientModel {
       pubacks: [],
       pubrecs: [],
       pubcomps: [],
+      unhandled: [],
       openSinceMs: new Map(),
     };
     this.#subscribes.clear();
@@ -152,6 +160,7 @@ export class ClientModel {
     const { connection, session } = this;
     if (connection === undefined || connack.reasonCode !== 0) return;
     connection.acceptedMs = this.#world.nowMs;
+    this.accepted.push(connection);
     const expected = this.#expectPresent(connection);
     const isPresent = this.version === 3 ? expected !== "no" : connack.sessionPresent;
     if (this.version !== 3 && expected !== "maybe" && isPresent !== (expected === "yes")) {
@@ -259,8 +268,10 @@ export class ClientModel {
     switch (packet.type) {
       case PacketType.PUBACK:
       case PacketType.PUBCOMP:
+        if (packet.reasonCode >= 0x80) this.refusals++;
         return session.flight.answered(packet.packetId);
       case PacketType.PUBREC:
+        if (packet.reasonCode >= 0x80) this.refusals++;
         if (packet.reasonCode >= 0x80) session.flight.answered(packet.packetId);
         return;
       case PacketType.PUBREL:
@@ -284,6 +295,7 @@ export class ClientModel {
     message.sent(this.#world.nowMs);
     if (publish.qos === 0) {
       message.link = connection.link;
+      connection.unhandled.push(message);
       return;
     }
     this.#outgoing.set(publish.packetId, message);
@@ -312,7 +324,10 @@ export class ClientModel {
     connection.disconnectedMs = this.#world.nowMs;
     // A client of 3.x whose message a full disk refused is closed, and sees it only when what it was sent before is on disk.
     const isRefused = this.version < 5 && this.#world.stalledMs >= connection.sentMs;
-    const mayBeRefused = isRefused || this.wasHeldTooLong;
+    // Nor is what stands behind a message that is held, until that one is refused after all.
+    const isHeld =
+      this.version < 5 && this.#world.holdTimeoutMs !== Infinity && connection.openSinceMs.size > 0;
+    const mayBeRefused = isRefused || isHeld;
     connection.isDisconnectFirst = connection.link.causeMs > this.#world.nowMs && !mayBeRefused;
     connection.link.cause();
     const { sessionExpiryInterval } = disconnect.properties;
@@ -357,6 +372,8 @@ export class ClientModel {
     if (session === undefined) return;
     if (publish.topicAlias !== 0 && publish.topicName !== "")
       this.#aliases.set(publish.topicAlias, publish.topicName);
+    if (publish.topicAlias > (this.connection?.connect.properties.topicAliasMaximum ?? 0))
+      this.#world.report.broken("altered", `${this.clientId} got Topic Alias ${publish.topicAlias}`);
     const topicName = publish.topicName === "" ? this.#aliases.get(publish.topicAlias) : publish.topicName;
     const id = idOf(publish.payload);
     const isRepeated = publish.qos > 0 && session.flight.publish(publish, id);
@@ -371,9 +388,22 @@ export class ClientModel {
       );
       return;
     }
+    checkContent(
+      { publish, message, version: this.version, isSlow: session.isSlow },
+      this.clientId,
+      this.#world,
+    );
     if (isRepeated) return;
     if (message.isWill) this.#world.willCame(message);
     session.received(publish, message);
+  }
+
+  /** The broker acknowledged what was sent at this time: what its client sent before has been read. */
+  #handled(sentMs: number, { unhandled }: ConnectionModel): void {
+    while ((unhandled[0]?.firstSentMs ?? Infinity) < sentMs) {
+      const message = unhandled.shift();
+      if (message !== undefined) message.handledMs = this.#world.nowMs;
+    }
   }
 
   #acknowledged(ack: Ack): void {
@@ -381,7 +411,10 @@ export class ClientModel {
     if (connection === undefined) return;
     const { type, packetId, reasonCode } = ack;
     const { pubacks, pubrecs, pubcomps, openSinceMs } = connection;
-    if (type !== PacketType.PUBCOMP) openSinceMs.delete(packetId);
+    if (type !== PacketType.PUBCOMP) {
+      this.#handled(openSinceMs.get(packetId) ?? -Infinity, connection);
+      openSinceMs.delete(packetId);
+    }
     const awaited = type === PacketType.PUBACK ? pubacks : type === PacketType.PUBREC ? pubrecs : pubcomps;
     const first = awaited.shift();
     if (first !== packetId) {

@@ -19,6 +19,11 @@ export interface Range {
 export class ClockModel {
   readonly #lives: Life[] = [{ startedMs: -Infinity, lowMs: 0, highMs: 0 }];
 
+  /** Whether broker time was taken up again at any time. */
+  get hasRestarted(): boolean {
+    return this.#lives.length > 1;
+  }
+
   /** A process starts after one that ended at `diedMs` and whose disk has everything from before `durableSinceMs`. */
   started(startedMs: number, aheadMs: number, diedMs: number, durableSinceMs: number): void {
     const before = this.#lives.at(-1);

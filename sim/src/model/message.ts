@@ -1,6 +1,6 @@
 // One message as the model sees it: when it was sent, when it was acknowledged, and so when the broker may have accepted it.
 
-import type { QoS } from "@heirloom/codec";
+import { type QoS, writeForwardedProperties } from "@heirloom/codec";
 import type { Link } from "../network.ts";
 import type { ClockModel, Range } from "./clock.ts";
 
@@ -19,6 +19,8 @@ export interface MessageInit {
   readonly isWill: boolean;
   /** The application's hook refuses it. */
   readonly isForbidden: boolean;
+  /** Whether its publisher speaks a version that has properties. */
+  readonly hasProperties: boolean;
 }
 
 export class MessageModel implements MessageInit {
@@ -32,11 +34,14 @@ export class MessageModel implements MessageInit {
   readonly size: number;
   readonly isWill: boolean;
   readonly isForbidden: boolean;
+  readonly hasProperties: boolean;
   /** How often it went out. */
   transmissions = 0;
   firstSentMs: number = Infinity;
   /** When its publisher learned that it was accepted. */
   acceptedMs: number | undefined;
+  /** For QoS 0: when its publisher learned that the broker had read it, by the acknowledgement of a later message. */
+  handledMs: number | undefined;
   /** Nothing sent later can be accepted: the publisher gave up, or its connection ended. */
   closedMs: number = Infinity;
   /** A block with it was damaged on disk. */
@@ -60,6 +65,7 @@ export class MessageModel implements MessageInit {
     this.size = init.size;
     this.isWill = init.isWill;
     this.isForbidden = init.isForbidden;
+    this.hasProperties = init.hasProperties;
   }
 
   sent(nowMs: number): void {
@@ -69,7 +75,7 @@ export class MessageModel implements MessageInit {
 
   /** The latest time at which the broker may have accepted it. */
   get lastMs(): number {
-    return this.acceptedMs ?? Math.min(this.closedMs, this.link?.endedMs ?? Infinity);
+    return this.acceptedMs ?? this.handledMs ?? Math.min(this.closedMs, this.link?.endedMs ?? Infinity);
   }
 
   /** When it expires at the earliest and at the latest; `Infinity` = never. */
@@ -96,6 +102,15 @@ export class MessageModel implements MessageInit {
     return this.wasRefused && this.acceptedMs === undefined && this.transmissions === 1;
   }
 
+  get payload(): Uint8Array {
+    return this.isEmpty ? NO_BYTES : payloadOf(this.id, this.size);
+  }
+
+  /** The properties that are handed on as they came. */
+  get forwarded(): Uint8Array {
+    return this.hasProperties ? forwardedOf(this.id) : NO_BYTES;
+  }
+
   get text(): string {
     const flags = `${this.retain ? " retain" : ""}${this.isWill ? " will" : ""}`;
     return `m${this.id} (${this.publisher} -> ${this.topicName}, QoS ${this.qos}${flags})`;
@@ -104,10 +119,34 @@ export class MessageModel implements MessageInit {
 
 const decoder = new TextDecoder();
 
-/** The payload that carries a message's number. */
+const NO_BYTES = new Uint8Array(0);
+const FIRST_LETTER = 97;
+const LETTERS = 26;
+
+/** The payload that carries a message's number. What follows is not the same in all, so that none passes for another. */
 export function payloadOf(id: number, size: number): Uint8Array {
-  return new TextEncoder().encode(`m${id} `.padEnd(size, "."));
+  const filling = String.fromCharCode(FIRST_LETTER + (id % LETTERS));
+  return new TextEncoder().encode(`m${id} `.padEnd(size, filling));
 }
+
+/** Some messages have properties of their own, some the same as others, some none. */
+function forwardedOf(id: number): Uint8Array {
+  if (id % 3 === 0) return OFTEN;
+  if (id % 3 === 1) return NO_BYTES;
+  return writeForwardedProperties({
+    contentType: "m",
+    userProperties: [
+      ["n", `${id}`],
+      ["n", ""],
+    ],
+  });
+}
+
+const OFTEN = writeForwardedProperties({
+  payloadFormatIndicator: 1,
+  responseTopic: "r",
+  correlationData: new Uint8Array([0, 1]),
+});
 
 /** The number that a payload carries, 0 when it is empty. */
 export function idOf(payload: Uint8Array): number {

@@ -53,6 +53,8 @@ export class Model implements Surroundings {
   #lastId = 0;
   /** The disk lost a message with an empty payload. Which one, nobody can tell: so any may be missing. */
   #isEmptyDamaged = false;
+  /** The disk lost something at any time. */
+  #isDamaged = false;
 
   constructor(now: () => number, report: Report, limits: Partial<Limits>, rules: Rules) {
     this.#now = now;
@@ -103,6 +105,7 @@ export class Model implements Surroundings {
 
   /** The disk lost these, and says so. Nobody has to get them; a delivery that was under way is not gone on with. */
   damaged(ids: readonly number[]): void {
+    this.#isDamaged ||= ids.length > 0;
     for (const id of ids) {
       const message = this.#messages.get(id);
       if (message !== undefined) message.isDamaged = true;
@@ -186,6 +189,7 @@ export class Model implements Surroundings {
   ): MessageModel {
     const { topicName, qos, retain } = will;
     const message = this.newMessage({
+      hasProperties: client.version === 5,
       publisher: client.clientId,
       topicName,
       qos,
@@ -216,13 +220,48 @@ export class Model implements Surroundings {
       judgeShared(this.report, this.clients.values(), [...this.#messages.values()], this.nowMs);
   }
 
-  /** `session` subscribed to everything and got what is retained: for each topic it has to be there if it must be. */
-  judgeRetained(session: SessionModel): void {
+  /** `session` subscribed to everything at this time and got what is retained: for each topic it has to be there if it must be. */
+  judgeRetained(session: SessionModel, sinceMs: number): void {
     for (const topicName of this.retained.topicNames) {
-      const isThere = this.retained.messages(topicName).some((message) => session.has(message));
-      if (isThere || this.retained.mayBeNone(topicName, this.nowMs)) continue;
-      this.report.broken("retained", `nothing is retained for ${topicName}`);
+      const messages = this.retained.messages(topicName);
+      const isThere = messages.some((message) => session.hasRetained(message, sinceMs));
+      const mayBeLeftOut = messages.some((message) => session.leavesOut(message));
+      if (isThere || mayBeLeftOut || this.retained.mayBeNone(topicName, this.nowMs)) continue;
+      this.report.broken("retained", `${session.clientId} got nothing that is retained for ${topicName}`);
     }
+  }
+
+  /**
+   * Who was connected all the time while a message of QoS 0 came and went got it. Called when the broker says that it dropped
+   * none at all.
+   */
+  judgeQoS0(): void {
+    if (this.holdsBack) return;
+    for (const message of this.#messages.values()) {
+      const { handledMs } = message;
+      if (handledMs === undefined || message.isEmpty || message.expiryInterval !== -1) continue;
+      // A full disk refuses what is to be retained, of QoS 0 without a word.
+      if (message.retain && this.stalledMs >= message.firstSentMs) continue;
+      for (const client of this.clients.values()) this.#judgeQoS0(client, message, handledMs);
+    }
+  }
+
+  #judgeQoS0(client: ClientModel, message: MessageModel, handledMs: number): void {
+    const isOnline = client.accepted.some(({ acceptedMs = Infinity, link }) => {
+      const endMs = Math.min(link.causeMs, link.endedMs ?? Infinity);
+      return acceptedMs < message.firstSentMs && endMs > handledMs + SLACK_MS;
+    });
+    const session = client.sessions.find(
+      ({ startedMs, endedMs }) => startedMs < message.firstSentMs && endedMs > handledMs,
+    );
+    if (!isOnline || session === undefined || session.isSlow || session.leavesOut(message)) return;
+    const isWanted = session.subscriptions
+      .certainFor(message)
+      .some(
+        ({ shareName, grants }) => shareName === undefined && grants.every(({ options }) => !options.noLocal),
+      );
+    if (isWanted && !session.has(message))
+      this.report.broken("lost", `${message.text} never came to ${client.clientId}, which was there`);
   }
 
   /** The application's own session: it has everything that was accepted since it began. */
@@ -234,6 +273,7 @@ export class Model implements Surroundings {
   }
 
   #judgeSession(client: ClientModel, session: SessionModel, counts: DeliveryCounts): void {
+    this.#judgeReasons(client, counts);
     const leftOut = counts.droppedTooLarge + counts.droppedRefused + counts.discardedAtLimit;
     const missing = [...this.#messages.values()].filter(
       (message) => session.mustHave(message) && !session.has(message),
@@ -256,6 +296,21 @@ export class Model implements Surroundings {
       this.report.broken("stuck", `delivery ${open} to ${client.clientId} was not completed`);
   }
 
+  /** Nothing is left out for a reason that there was not. */
+  #judgeReasons({ clientId, maximumPacketSize, refusals }: ClientModel, counts: DeliveryCounts): void {
+    const reasons = {
+      discardedAtLimit: this.isQueueLimited,
+      droppedTooLarge: maximumPacketSize !== Infinity,
+      droppedRefused: refusals > 0 || this.rules.plan.deliver,
+      droppedForbidden: false,
+      damagedEntries: this.#isDamaged,
+      expired: [...this.#messages.values()].some(({ expiryInterval }) => expiryInterval !== -1),
+    };
+    for (const name of Object.keys(reasons) as (keyof typeof reasons)[])
+      if (counts[name] > 0 && !reasons[name])
+        this.report.broken("balance", `${clientId}: ${name} is ${counts[name]} without a reason`);
+  }
+
   /** Whether a session is known from its beginning, in one life of the process: then its counters are those of its client. */
   isWhole({ startedMs, wasDoubtful }: SessionModel): boolean {
     return !wasDoubtful && (this.#deaths.at(-1)?.atMs ?? -Infinity) < startedMs;
@@ -275,20 +330,30 @@ export class Model implements Surroundings {
       if (will.cameMs + SLACK_MS < (connection.link.endedMs ?? Infinity) && this.stalledMs < will.cameMs) {
         this.#cameEarly(message, fromMs - will.cameMs);
       }
+      const latestMs = untilMs + SLACK_MS < nextConnectMs ? untilMs : this.#cleanStartMs(will);
       const mustBe =
         connection.acceptedMs !== undefined &&
         connection.disconnect === undefined &&
-        untilMs + SLACK_MS < Math.min(nextConnectMs, this.nowMs) &&
+        latestMs + SLACK_MS < this.nowMs &&
         // A full disk refuses wills like any message.
         this.stalledMs < fromMs &&
         // By the policy "refuse" a full queue refuses wills too.
         this.limits.queuePolicy !== "refuse" &&
         // A hook may refuse it, or take so long that a crash comes before its answer.
         !this.rules.plan.publish &&
-        this.#isDurable(connection, fromMs, untilMs);
+        this.#isDurable(connection, fromMs, latestMs);
       message.firstSentMs = fromMs;
-      if (mustBe) message.acceptedMs = untilMs + SLACK_MS;
+      if (mustBe) message.acceptedMs = latestMs + SLACK_MS;
     }
+  }
+
+  /**
+   * When the session of a will was certainly over because the client's next CONNECT had Clean Start 1: the will is published
+   * then at the latest, 5.0 [MQTT-3.1.2-8].
+   */
+  #cleanStartMs({ client, nextConnectMs, nextCleanStartMs }: WillModel): number {
+    if (nextCleanStartMs !== nextConnectMs) return Infinity;
+    return client.accepted.find(({ sentMs }) => sentMs === nextConnectMs)?.acceptedMs ?? Infinity;
   }
 
   /** Whether the client's normal DISCONNECT reached the broker. */

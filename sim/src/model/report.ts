@@ -6,6 +6,8 @@ export type Rule =
   | "twice"
   | "order"
   | "qos"
+  | "altered"
+  | "identifiers"
   | "dup"
   | "packet-id"
   | "receive-maximum"

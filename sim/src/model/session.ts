@@ -6,7 +6,14 @@ import { Flight } from "./flight.ts";
 import type { MessageModel } from "./message.ts";
 import type { Report } from "./report.ts";
 import type { RetainedModel } from "./retained.ts";
-import { type Grant, isLocal, lowestQoS, matches, Subscriptions } from "./subscriptions.ts";
+import {
+  certainIdentifier,
+  type Grant,
+  isLocal,
+  lowestQoS,
+  matches,
+  Subscriptions,
+} from "./subscriptions.ts";
 
 /** What a session got of one message. */
 interface Receipt {
@@ -14,6 +21,8 @@ interface Receipt {
   count: number;
   /** Deliveries of it as a retained message, because of a SUBSCRIBE. */
   replayCount: number;
+  /** When it came last with RETAIN 1. */
+  retainedMs: number;
 }
 
 /** What the world knows that bears on deliveries. */
@@ -75,12 +84,18 @@ export class SessionModel {
   /** Whether the message may be dropped when it is this session's turn to get it: too large, or a hook's decision. */
   leavesOut(message: MessageModel): boolean {
     return (
-      message.size > this.largestPayload || this.#surroundings.rules.leavesOut(message.id, this.clientId)
+      message.size + message.forwarded.length > this.largestPayload ||
+      this.#surroundings.rules.leavesOut(message.id, this.clientId)
     );
   }
 
   has(message: MessageModel): boolean {
     return this.#receipts.has(message);
+  }
+
+  /** Whether it came with RETAIN 1 since this time. */
+  hasRetained(message: MessageModel, sinceMs: number): boolean {
+    return (this.#receipts.get(message)?.retainedMs ?? -Infinity) >= sinceMs;
   }
 
   /** How often it came, other than as a retained message for a SUBSCRIBE. */
@@ -95,8 +110,9 @@ export class SessionModel {
     const grants = this.#grantsFor(message);
     const isReplay =
       publish.retain && !grants.some(({ options }) => options.retainAsPublished && message.retain);
-    const receipt = this.#receipts.get(message) ?? { count: 0, replayCount: 0 };
+    const receipt = this.#receipts.get(message) ?? { count: 0, replayCount: 0, retainedMs: -Infinity };
     this.#receipts.set(message, receipt);
+    if (publish.retain) receipt.retainedMs = this.#surroundings.nowMs;
     if (publish.retain && !message.retain) report.broken("retained", `${what} has RETAIN 1`);
     if (isReplay) this.#replayed(publish, message, receipt, what);
     else this.#delivered(publish, message, receipt, grants, what);
@@ -143,6 +159,7 @@ export class SessionModel {
       );
     }
     if (!hasReplays) this.#checkQoS(publish.qos, message, grants, what);
+    if (!hasReplays) this.#checkOptions(publish, message, grants, what);
     if (shares.size === 1 && shares.has(undefined) && !hasReplays)
       this.#checkOrder(publish, message, receipt, what);
   }
@@ -168,6 +185,47 @@ export class SessionModel {
     );
   }
 
+  /**
+   * Subscriptions of QoS 0 that stand now. They have no queue, so a message that waited in that of another one may carry their
+   * identifiers although it is older than they are.
+   */
+  #grantsAtQoS0(message: MessageModel): Grant[] {
+    const { nowMs } = this.#surroundings;
+    return this.subscriptions.presences
+      .filter(
+        ({ shareName, plainFilter }) => shareName === undefined && matches(plainFilter, message.topicName),
+      )
+      .flatMap(({ possibleUntilMs, grants }) => (possibleUntilMs < nowMs ? [] : grants))
+      .filter(({ options, untilMs }) => options.qos === 0 && untilMs >= nowMs);
+  }
+
+  /** RETAIN by Retain As Published, 5.0 [MQTT-3.3.1-12] and [MQTT-3.3.1-13]; Subscription Identifiers, [MQTT-3.3.4-3] to [MQTT-3.3.4-5]. */
+  #checkOptions(publish: Publish, message: MessageModel, grants: readonly Grant[], what: string): void {
+    const { report, isQueueLimited } = this.#surroundings;
+    const isAsPublished = grants.every(({ options }) => options.retainAsPublished);
+    if (message.retain && !publish.retain && isAsPublished) report.broken("retained", `${what} has RETAIN 0`);
+    const possible = new Set(
+      [...grants, ...this.#grantsAtQoS0(message)].map(({ options }) => options.identifier),
+    );
+    const seen = publish.subscriptionIdentifiers;
+    for (const identifier of seen) {
+      if (identifier === 0 || !possible.has(identifier))
+        report.broken("identifiers", `${what} has ${identifier}, possible are ${[...possible].join(", ")}`);
+    }
+    const isShared = grants.some(({ presence }) => presence.shareName !== undefined);
+    // What was cut from one of several queues, or damaged in one of several logs, comes through the others.
+    if (isShared || isQueueLimited || message.isDamaged) return;
+    for (const presence of this.subscriptions.certainFor(message)) {
+      const identifier = certainIdentifier(presence, message);
+      if (presence.grants.some(({ options }) => isLocal(options, message, this.clientId))) continue;
+      if (identifier !== 0 && !seen.includes(identifier))
+        report.broken(
+          "identifiers",
+          `${what} lacks ${identifier} of ${presence.topicFilter}, it has ${seen.join(", ")}`,
+        );
+    }
+  }
+
   #checkOrder(publish: Publish, message: MessageModel, receipt: Receipt, what: string): void {
     if (receipt.count > 1 || message.isWill) return;
     const key = `${message.publisher} ${message.topicName} ${message.qos} ${publish.qos}`;
@@ -191,6 +249,9 @@ export class SessionModel {
     if (!subscribes.some(({ options }) => Math.min(options.qos, message.qos) === publish.qos)) {
       report.broken("qos", `${what} as retained message came at QoS ${publish.qos}`);
     }
+    const [identifier = 0, ...others] = publish.subscriptionIdentifiers;
+    if (others.length > 0 || !subscribes.some(({ options }) => options.identifier === identifier))
+      report.broken("identifiers", `${what} as retained message has ${identifier}`);
     const sinceMs = Math.min(...subscribes.map(({ fromMs }) => fromMs));
     if (!retained.mayHaveBeen(message, sinceMs, nowMs)) {
       report.broken("retained", `${what} as retained message, which it was not at that time`);
@@ -206,7 +267,7 @@ export class SessionModel {
         )
         .flatMap(({ grants }) => grants)
         // What is published once the subscription stands comes as it is published, not once more as retained message.
-        .filter(({ options, ackedMs }) => options.retainHandling !== 2 && message.firstSentMs <= ackedMs)
+        .filter(({ mayReplay, ackedMs }) => mayReplay && message.firstSentMs <= ackedMs)
     );
   }
 

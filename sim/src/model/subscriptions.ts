@@ -18,6 +18,8 @@ export interface Grant {
   readonly options: Options;
   readonly presence: Presence;
   readonly fromMs: number;
+  /** Whether retained messages may be sent for it, by its Retain Handling. 5.0 [MQTT-3.3.1-9] to [MQTT-3.3.1-11]. */
+  readonly mayReplay: boolean;
   /** When SUBACK came. */
   ackedMs: number;
   untilMs: number;
@@ -55,7 +57,9 @@ export class Subscriptions {
       presence = presenceOf(options.topicFilter);
       this.presences.push(presence);
     }
-    const grant = { options, presence, fromMs: nowMs, ackedMs: Infinity, untilMs: Infinity };
+    const { retainHandling } = options;
+    const mayReplay = retainHandling === 0 || (retainHandling === 1 && presence.certainFromMs > nowMs);
+    const grant = { options, presence, fromMs: nowMs, mayReplay, ackedMs: Infinity, untilMs: Infinity };
     presence.grants.push(grant);
     return grant;
   }
@@ -128,6 +132,18 @@ export function lowestQoS(presence: Presence, message: MessageModel): QoS {
     if (options.qos < lowest) lowest = options.qos;
   }
   return lowest;
+}
+
+/** The Subscription Identifier that a presence certainly has while the message may be accepted and sent; 0 = none, or not known. */
+export function certainIdentifier(presence: Presence, message: MessageModel): number {
+  if (presence.certainUntilMs !== Infinity) return 0;
+  const identifiers = new Set(
+    presence.grants
+      .filter(({ untilMs }) => untilMs >= message.firstSentMs)
+      .map(({ options }) => options.identifier),
+  );
+  const [first = 0] = identifiers;
+  return identifiers.size === 1 ? first : 0;
 }
 
 /** Whether the options leave this message out because its receiver published it. */

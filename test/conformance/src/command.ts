@@ -1,5 +1,6 @@
 // The command: runs the suite against a broker that listens somewhere and prints what failed. Used by `main.ts` and by
 // `heirloom conformance`.
+import { connect } from "node:net";
 import { parseArgs } from "node:util";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -19,11 +20,15 @@ const OPTIONS = {
   json: { type: "boolean", default: false },
 } as const;
 
+const REACH_MS = 10_000;
+/** Characters of a column of the table. */
+const COLUMN = 10;
+
 type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>["values"];
 
 /**
- * Runs the suite as the arguments say and prints a line for each case that failed, then the sum.
- * Sets the exit code: 0 when nothing failed, 1 when something did, 64 when the arguments are wrong.
+ * Runs the suite as the arguments say and prints what failed, a table of the versions, and the sum.
+ * Sets the exit code: 0 when nothing failed, 1 when something did, 64 when the arguments are wrong, 69 when nobody listens.
  */
 export async function runCommand(args: readonly string[]): Promise<void> {
   let values: Values;
@@ -36,10 +41,30 @@ export async function runCommand(args: readonly string[]): Promise<void> {
     process.exitCode = 64;
     return;
   }
+  const unreachable = await whyUnreachable(options);
+  if (unreachable !== undefined) {
+    console.error(`no broker at ${options.host}:${options.port}: ${unreachable}`);
+    process.exitCode = 69;
+    return;
+  }
   const results = await runConformance(options);
   if (values.json) console.log(JSON.stringify(results, null, 2));
   else print(results, values.skipped);
   process.exitCode = results.some(({ status }) => status === "fail") ? 1 : 0;
+}
+
+/** Hundreds of cases that all fail for want of a broker help nobody. */
+function whyUnreachable({ host, port }: RunOptions): Promise<string | undefined> {
+  return new Promise((done) => {
+    const socket = connect({ host, port, timeout: REACH_MS });
+    const ended = (why: string | undefined): void => {
+      socket.destroy();
+      done(why);
+    };
+    socket.once("connect", () => ended(undefined));
+    socket.once("error", ({ message }) => ended(message));
+    socket.once("timeout", () => ended(`no answer within ${REACH_MS} ms`));
+  });
 }
 
 /** MODULE exports `controls`. */
@@ -66,11 +91,29 @@ async function runOptions(values: Values): Promise<RunOptions> {
 }
 
 function print(results: readonly Result[], withSkipped: boolean): void {
-  const count = (status: Result["status"]): number =>
-    results.filter((result) => result.status === status).length;
   for (const { status, version, title, id, reason, ms } of results) {
     if (status === "pass" || (status === "skip" && !withSkipped)) continue;
     console.log(`${status.toUpperCase()} ${version}  ${title}  (${id.join(", ")}; ${ms} ms)\n     ${reason}`);
   }
-  console.log(`${count("pass")} passed, ${count("fail")} failed, ${count("skip")} skipped`);
+  printTable(results);
+  const { pass, fail, skip } = counts(results);
+  console.log(`${pass} passed, ${fail} failed, ${skip} skipped`);
+}
+
+/** A row for each version. */
+function printTable(results: readonly Result[]): void {
+  const row = (...cells: readonly (string | number)[]): void =>
+    console.log(cells.map((cell) => String(cell).padStart(COLUMN)).join(""));
+  row("version", "passed", "failed", "skipped");
+  for (const version of VERSIONS) {
+    const ofVersion = results.filter((result) => result.version === version);
+    const { pass, fail, skip } = counts(ofVersion);
+    if (ofVersion.length > 0) row(version, pass, fail, skip);
+  }
+}
+
+function counts(results: readonly Result[]): Record<Result["status"], number> {
+  const count = { pass: 0, fail: 0, skip: 0 };
+  for (const { status } of results) count[status]++;
+  return count;
 }

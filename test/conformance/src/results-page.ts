@@ -157,25 +157,9 @@ const REPRODUCTION = `## To see it for yourself
 
 \`\`\`sh
 npm ci && npx tsc -b && npm ci --prefix bench
-node packages/heirloom/dist/cli/main.js --port 1883 --ws-port 8083 --data /tmp/heirloom &
-node test/conformance/dist/main.js --port 1883 --ws-port 8083 --contract --json \\
-  --controls test/conformance/controls/heirloom.mjs > heirloom.json
+npm run conformance-results
 \`\`\`
 
-For Mosquitto, install \`mosquitto\` and start it with this configuration; the controls are \`controls/mosquitto.mjs\`:
-
-\`\`\`text
-listener 1884 127.0.0.1
-listener 8084 127.0.0.1
-protocol websockets
-allow_anonymous true
-\`\`\`
-
-For Aedes, start \`node test/conformance/controls/aedes-server.mjs '{"port":1885,"wsPort":8085}'\`; the controls are
-\`controls/aedes.mjs\`. Then write this page:
-
-\`\`\`sh
-node test/conformance/dist/results.js docs/conformance-results.md \\
-  heirloom=heirloom.json mosquitto=mosquitto.json aedes=aedes.json
-\`\`\`
+It needs \`mosquitto\` (of Debian: \`apt-get install mosquitto\`), starts each broker by its module in \`test/conformance/controls\`, and
+writes this page. It fails when a failure is not explained here, or when something that is explained does not fail.
 `;

@@ -49,7 +49,8 @@ export function writeEntry(
   );
   writeU48(writer, sequence);
   writer.string(message.topicName);
-  if (message.expiresAtMs !== Infinity) writeTime(writer, message.expiresAtMs);
+  // Never rounded up: what is left would be a second more than the publisher said, 5.0 [MQTT-3.3.2-6].
+  if (message.expiresAtMs !== Infinity) writeTime(writer, Math.floor(message.expiresAtMs));
   if (message.forwardedLength > 0) writeBinary(writer, message.forwarded);
   if (publisherId !== "") writer.string(publisherId);
   if (identifiers.length > 0) {

@@ -128,7 +128,8 @@ export function readPage(context: Context, cursor: Cursor, bytes: number, done: 
     (page) => {
       cursor.isReading = false;
       cursor.page = page;
-      // If the cursor was moved on at the queue's limit meanwhile, the page may end before it: that says nothing of its place.
+      // A cursor that was moved on meanwhile, at the queue's limit, may stand behind all that was read: that says nothing of
+      // what it stands on, which is read next.
       if (cursor.next === next) skipMissing(context, cursor);
       done();
     },

@@ -113,6 +113,8 @@ export class SessionTable {
       this.#expired(existing);
     } else if (existing !== undefined && !cleanStart && existing.isLasting) {
       this.#context.deadlines.clear(existing.expiry);
+      // A will whose time came while the process was down or stood still is published, even if its turn has not come yet.
+      if (existing.willDelay.atMs <= this.#context.turn.nowMs) this.#willDue(existing);
       this.#context.deadlines.clear(existing.willDelay);
       // 5.0 [MQTT-3.1.3-9]: the client is back in time.
       existing.will = undefined;

@@ -1,0 +1,60 @@
+// What a session reads from its logs while these are cut at the queue's limit.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type DamagedBlock, MemoryStore, type StoredBlock } from "@heirloom/core";
+import { MemoryBroker } from "@heirloom/core/testing";
+import { clean, lasting } from "./support.ts";
+
+/** Reads that take until they are let go. What they give is what was stored when they began. */
+class SlowReads extends MemoryStore {
+  isSlow = false;
+  readonly #waiting: (() => void)[] = [];
+
+  override async readLog(
+    ...all: Parameters<MemoryStore["readLog"]>
+  ): Promise<readonly (StoredBlock | DamagedBlock)[]> {
+    const blocks = await super.readLog(...all);
+    if (this.isSlow) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    return blocks;
+  }
+
+  letGo(): void {
+    this.isSlow = false;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}
+
+/** So large that one read brings few messages. */
+const PAYLOAD = "x".repeat(40_000);
+const LIMIT = 20;
+
+test("what was cut at the limit while a read was under way is all that is lost - attack STORE-01", async () => {
+  const store = new SlowReads();
+  const limits = { queueMessages: LIMIT, logCacheBytes: 0 };
+  const broker = await MemoryBroker.start({ store, limits });
+  const sub = await lasting(broker, "sub");
+  await sub.subscribe("t/#");
+  await sub.drop();
+  const pub = await clean(broker, "pub");
+  let number = 0;
+  const publish = async (count: number): Promise<void> => {
+    while (count-- > 0) await pub.publish({ topicName: `t/${number++}`, qos: 1, payload: PAYLOAD });
+  };
+  await publish(LIMIT);
+  store.isSlow = true;
+  const back = broker.client("sub");
+  await back.connect({ cleanStart: false, properties: { sessionExpiryInterval: 3600 } });
+  await publish(10);
+  // Queues are cut to their limit now and then.
+  await broker.advance(2);
+  store.letGo();
+  await broker.settle();
+  const numbers = back.words().flatMap((words) => /PUBLISH \d+ t\/(\d+) /.exec(words)?.[1] ?? []);
+  assert.equal(broker.counters.damagedEntries, 0);
+  assert.deepEqual(
+    numbers,
+    Array.from({ length: LIMIT }, (_, place) => String(place + 10)),
+  );
+  assert.equal(broker.counters.discardedAtLimit, 10);
+});
