@@ -153,8 +153,8 @@ export class Broker implements ConnectionHost {
     const retained = new RetainedMessages(context, hashSeed);
     const acceptance = new Acceptance(context, new FanOut(context, subscriptions), retained);
     const wills = new WillPublisher(context, acceptance);
-    const sessions = new SessionTable(context, subscriptions, (message, session) =>
-      wills.publish(message, session),
+    const sessions = new SessionTable(context, subscriptions, (will, session) =>
+      wills.publish(will, session),
     );
     return {
       context,
@@ -162,6 +162,7 @@ export class Broker implements ConnectionHost {
       subscriptions,
       retained,
       acceptance,
+      wills,
       connectedCount: () => this.#connections.connectedCount,
       connectionOf: (clientId) => {
         const outlet = sessions.get(clientId)?.outlet;
@@ -220,6 +221,7 @@ export class Broker implements ConnectionHost {
     for (const connection of [...this.#connections]) {
       connection.disconnect(ReasonCode.SERVER_SHUTTING_DOWN, "the server is shutting down");
     }
+    this.#parts.wills.stop();
     this.#context.turn.keepTime(0);
     this.#endTurnNow();
     await this.#context.turn.settle();
