@@ -419,6 +419,8 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
       return;
     }
     this.throughHook(message, delivery.qos, (changed) => {
+      // Acknowledged on this connection while the hook took its time: its identifier may be free by now.
+      if (!this.sender.mayPublish(delivery)) return;
       if (changed === undefined) this.#abandon(delivery, "droppedRefused");
       else this.outlet?.sendPublish(changed, delivery.qos, delivery.packetId, true, retain, identifiers);
     });
