@@ -170,8 +170,8 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
     return lowest;
   }
 
-  enforceLimit(limits: Limits): void {
-    enforceQueueLimit(limits, this.backlog.cursors.values());
+  enforceLimit(limits: Limits): boolean {
+    return enforceQueueLimit(limits, this.backlog.cursors.values());
   }
 
   missing(_cursor: Cursor, messages: number): void {
