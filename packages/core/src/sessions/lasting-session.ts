@@ -176,6 +176,7 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
 
   missing(_cursor: Cursor, messages: number): void {
     this.leaveOut("damagedEntries", messages);
+    this.state.deliveryChanged();
   }
 
   discarded(cursor: Cursor, messages: number): void {
