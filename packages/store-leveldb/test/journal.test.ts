@@ -388,9 +388,9 @@ describe("journal", () => {
     assert.equal(
       places.filter((place) => place.startsWith("journal 0000003.journal")).length,
       1,
-      `${places}`,
+      places.join("; "),
     );
-    assert.equal(places.filter((place) => place.startsWith("journal, commits")).length, 1, `${places}`);
+    assert.equal(places.filter((place) => place.startsWith("journal, commits")).length, 1, places.join("; "));
   });
 
   it("leaves alone what is no file of the journal", async (t) => {
