@@ -250,7 +250,7 @@ export const CONTENT_FAULTS: readonly Fault[] = [
         "enforceLimit",
         (original) =>
           function (this: LastingSession, limits) {
-            original.call(this, { ...limits, queueMessages: Math.min(limits.queueMessages, 10) });
+            return original.call(this, { ...limits, queueMessages: Math.min(limits.queueMessages, 10) });
           },
       ),
   },

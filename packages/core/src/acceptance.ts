@@ -22,8 +22,8 @@ export class Acceptance {
   readonly #context: Context;
   readonly #fanOut: FanOut;
   readonly #retained: RetainedMessages;
-  /** Publishers that wait for room: each looks whether there is some now. */
-  readonly #waiting = new Set<() => void>();
+  /** Publishers that wait for room: each can look whether there is some now. */
+  readonly #waiting = new Set<{ look(): void; giveUp(): void }>();
   /** Whether the message accepted last has to be on disk before its publisher is told so. */
   isStored = false;
 
@@ -104,22 +104,29 @@ export class Acceptance {
     const hasRoom = new Promise<boolean>((settle) => (resolve = settle));
     const end = (answer: boolean): void => {
       deadlines.clear(longest);
-      this.#waiting.delete(look);
+      this.#waiting.delete(waiting);
       counters.held = this.#waiting.size;
       resolve(answer);
     };
+    const giveUp = (): void => end(false);
     const look = (): void => {
       if (this.#hasRoom(topicName)) end(true);
     };
-    const longest = new Deadline(() => end(false));
-    this.#waiting.add(look);
+    const waiting = { look, giveUp };
+    const longest = new Deadline(giveUp);
+    this.#waiting.add(waiting);
     counters.held = this.#waiting.size;
     deadlines.set(longest, turn.nowMs + limits.holdTimeoutMs);
-    return { hasRoom, giveUp: () => end(false) };
+    return { hasRoom, giveUp };
+  }
+
+  /** The broker stops: nobody gets room any more. */
+  stop(): void {
+    for (const { giveUp } of this.#waiting) giveUp();
   }
 
   /** Queues became shorter, or ended, or the disk kept up, or is full: publishers that wait look again. */
   roomChanged(): void {
-    for (const look of this.#waiting) look();
+    for (const { look } of this.#waiting) look();
   }
 }

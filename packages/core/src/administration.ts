@@ -46,6 +46,7 @@ export function removeAccounts(parts: Parts, accounts: ReadonlySet<string>): num
     disconnectClient(parts, clientId, ReasonCode.ADMINISTRATIVE_ACTION, "the account was removed", true);
     if (sessions.get(clientId) === session) sessions.end(session, "account-removed");
   }
+  parts.wills.forget(accounts);
   if (gone.length > 0) context.world.requestTurn();
   return gone.length;
 }

@@ -35,7 +35,7 @@ import type { Parts } from "./parts.ts";
 import type { Hooks } from "./ports/hooks.ts";
 import type { Observer } from "./ports/observer.ts";
 import type { Permissions } from "./ports/permissions.ts";
-import type { Store } from "./ports/store.ts";
+import { type Store, StoreError } from "./ports/store.ts";
 import type { Transport } from "./ports/transport.ts";
 import type { World } from "./ports/world.ts";
 import { PublishEncoder } from "./publish-encoder.ts";
@@ -55,6 +55,7 @@ import type { ConnectionEnd } from "./wills.ts";
 const DUE_PER_TURN = 1_000;
 /** How often logs are trimmed and queues cut to their limit. */
 const SWEEP_MS = 1_000;
+const STOPPED = "the broker stopped before the message was on disk, for want of space: it may be lost";
 /** How often broker time is written while nothing else is. */
 const IDLE_MARK_MS = 60_000;
 
@@ -152,8 +153,8 @@ export class Broker implements ConnectionHost {
     const retained = new RetainedMessages(context, hashSeed);
     const acceptance = new Acceptance(context, new FanOut(context, subscriptions), retained);
     const wills = new WillPublisher(context, acceptance);
-    const sessions = new SessionTable(context, subscriptions, (message, session) =>
-      wills.publish(message, session),
+    const sessions = new SessionTable(context, subscriptions, (will, session) =>
+      wills.publish(will, session),
     );
     return {
       context,
@@ -161,6 +162,7 @@ export class Broker implements ConnectionHost {
       subscriptions,
       retained,
       acceptance,
+      wills,
       connectedCount: () => this.#connections.connectedCount,
       connectionOf: (clientId) => {
         const outlet = sessions.get(clientId)?.outlet;
@@ -219,10 +221,13 @@ export class Broker implements ConnectionHost {
     for (const connection of [...this.#connections]) {
       connection.disconnect(ReasonCode.SERVER_SHUTTING_DOWN, "the server is shutting down");
     }
+    this.#parts.wills.stop();
     this.#context.turn.keepTime(0);
     this.#endTurnNow();
     await this.#context.turn.settle();
     this.#context.turn.end();
+    this.#parts.acceptance.stop();
+    this.#context.turn.stop(new StoreError("STORE_FULL", STOPPED));
     this.#context.world.wakeAt(undefined);
     await this.#context.store.close();
   }
@@ -368,6 +373,7 @@ export class Broker implements ConnectionHost {
    *
    * @returns the reason code of 5.0: success, 0x10 when nobody matched, 0x97 when there is no room; resolved when the
    * message is on disk if it has to be.
+   * @throws StoreError when the store fails, or the broker stops while the disk is full, before that.
    */
   publish(fields: MessageFields): Promise<number> {
     if (!this.#isOpen) return Promise.reject(new UsageError("publish() on a broker that does not run"));

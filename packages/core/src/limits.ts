@@ -38,9 +38,12 @@ export interface Limits {
   readonly sessionExpiryDefault: number;
   /** Seconds. The longest Session Expiry Interval that is granted; 0xFFFFFFFF = no maximum. */
   readonly sessionExpiryMaximum: number;
-  /** Messages waiting for one lasting session, on disk. */
+  /**
+   * Messages waiting for one lasting session, on disk, over all its filters. By the policy "discard-oldest" it is cut to this once
+   * a second; by "refuse" and "hold" what one turn brings may pass it.
+   */
   readonly queueMessages: number;
-  /** Bytes waiting for one lasting session, on disk. */
+  /** Bytes likewise. */
   readonly queueBytes: number;
   readonly queuePolicy: QueuePolicy;
   /** Milliseconds that a publisher is held for want of room before its message is refused. */

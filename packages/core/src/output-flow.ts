@@ -91,8 +91,10 @@ export abstract class OutputFlow implements Flushable {
     } else {
       this.#waitingChanged();
     }
-    if (this.state === "ended" && !this.output.isWaiting) {
+    if (this.state === "ended" && (!this.output.isWaiting || this.context.turn.isFull)) {
       this.#isClosing = true;
+      // With a full disk nobody knows when what waits may be sent, and meanwhile no limit would count this socket.
+      this.output.clear();
       this.#bufferedChanged(0);
       this.transport.end();
       return false;

@@ -6,6 +6,7 @@ import type { RetainedMessages } from "./retained.ts";
 import type { SessionTable } from "./sessions/session-table.ts";
 import type { SubscriptionTable } from "./sessions/subscription-table.ts";
 import type { Connection } from "./connection.ts";
+import type { WillPublisher } from "./will-publisher.ts";
 
 export interface Parts {
   readonly context: Context;
@@ -13,6 +14,7 @@ export interface Parts {
   readonly subscriptions: SubscriptionTable;
   readonly retained: RetainedMessages;
   readonly acceptance: Acceptance;
+  readonly wills: WillPublisher;
   /** Connections whose CONNECT was accepted. */
   connectedCount(): number;
   /** The connection that holds a session. */

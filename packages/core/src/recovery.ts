@@ -14,7 +14,9 @@ import type { LastingSession } from "./sessions/lasting-session.ts";
 import type { Place } from "./sessions/place.ts";
 import {
   type DeliveryRecord,
+  type DueWill,
   readDelivery,
+  readDueWill,
   readReceived,
   readSession,
   readStretch,
@@ -26,6 +28,7 @@ import type { SharedGroup } from "./sessions/shared-group.ts";
 import type { Stretch } from "./sessions/stretch.ts";
 import { TIME_KEY } from "./time-mark.ts";
 import { parseSharedFilter } from "./topics/index.ts";
+import { DUE_WILL_KEYS } from "./will-publisher.ts";
 
 export class Recovery {
   readonly #parts: Parts;
@@ -35,6 +38,7 @@ export class Recovery {
   /** Logs that are stored, of which no record was found yet. */
   readonly #extents = new Map<number, LogExtent>();
   readonly #groups = new Set<SharedGroup>();
+  readonly #dueWills: (readonly [key: string, due: DueWill])[] = [];
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -46,6 +50,7 @@ export class Recovery {
       const { logs, turn } = this.#parts.context;
       if (key === SEQUENCE_KEY) logs.restoreSequence(new ByteReader(value).u48());
       else if (key === TIME_KEY) turn.restoreTime(new ByteReader(value).u48());
+      else if (key.startsWith(DUE_WILL_KEYS)) this.#dueWills.push([key, readDueWill(value)]);
     });
     await this.#loadLogs();
     await this.#each("session", (clientId, value) => this.#session(clientId, value));
@@ -273,8 +278,9 @@ export class Recovery {
 
   /** A session that was connected lost its connection in the crash: its will and its expiry begin now. */
   #settle(): void {
-    const { context, subscriptions, sessions } = this.#parts;
+    const { context, subscriptions, sessions, wills } = this.#parts;
     const { deadlines, turn, logs } = context;
+    for (const [key, due] of this.#dueWills) wills.restore(key, due);
     for (const [session, record] of this.#records) {
       for (const stretch of [...session.stretches.values()]) session.retireIfDone(stretch);
       if (record.isConnected) {

@@ -62,7 +62,8 @@ export class Turn {
   #lazySinceMs = Infinity;
   #retryAtMs = Infinity;
   #isFull = false;
-  #failed = false;
+  /** Why nothing is committed any more. */
+  #failure: Error | undefined;
   #nowMs = 0;
   /** By how much broker time is ahead of the world's. */
   #aheadMs = 0;
@@ -160,7 +161,7 @@ export class Turn {
 
   /** When something has to be done although nothing happens, or `Infinity`. */
   get wakeAtMs(): number {
-    if (this.#running !== undefined || this.#failed) return this.#retryAtMs;
+    if (this.#running !== undefined || this.#failure !== undefined) return this.#retryAtMs;
     return this.#unsaved.length === 0 ? Infinity : this.#lazySinceMs + LAZY_COMMIT_MS;
   }
 
@@ -177,8 +178,9 @@ export class Turn {
     this.number++;
   }
 
-  /** Resolves when the batch that is being collected is on disk; rejects when the store fails before that. */
+  /** Resolves when the batch that is being collected is on disk; rejects when the store fails, or the broker stops, before that. */
   whenDurable(): Promise<void> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
     const batch = this.batch();
     this.#world.requestTurn();
     return new Promise((resolve, reject) => this.#awaiting.push({ batch, resolve, reject }));
@@ -190,12 +192,18 @@ export class Turn {
       this.#startBatch(true);
       if (this.#running === undefined) return;
       await new Promise<void>((resolve) => this.#idle.push(resolve));
-      if (this.#failed || this.isFull) return;
+      if (this.#failure !== undefined || this.isFull) return;
     }
   }
 
+  /** Nothing is committed any more. Who still waits for the disk is told this error. */
+  stop(error: Error): void {
+    this.#failure ??= error;
+    for (const { reject } of this.#awaiting.splice(0)) reject(this.#failure);
+  }
+
   #startBatch(force: boolean): void {
-    if (this.#failed) return;
+    if (this.#failure !== undefined) return;
     if (this.#running !== undefined) {
       // Infinity: it is under way.
       const isDue = this.#retryAtMs !== Infinity && (force || this.#timeAtEnd() >= this.#retryAtMs);
@@ -241,12 +249,10 @@ export class Turn {
     }
     this.#listener.committed(this.#durable);
     while ((this.#awaiting[0]?.batch ?? Infinity) <= this.#durable) this.#awaiting.shift()?.resolve();
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const thing of waiting) this.flushLater(thing);
+    this.#flushWaiting();
     this.#wakeIdle();
     // What waits to be saved needs a turn too: `wakeAtMs` did not count it while the batch was under way.
-    if (waiting.length > 0 || this.#isWanted || this.#unsaved.length > 0) this.#world.requestTurn();
+    if (this.#isWanted || this.#unsaved.length > 0) this.#world.requestTurn();
   }
 
   #refused(error: unknown): void {
@@ -256,15 +262,22 @@ export class Turn {
       if (!this.#isFull) {
         this.#isFull = true;
         this.#listener.storeFull(true);
+        // Connections that have ended do not wait for a full disk.
+        this.#flushWaiting();
       }
       this.#world.requestTurn();
     } else {
-      this.#failed = true;
       const failure = error instanceof Error ? error : new Error(String(error));
-      for (const { reject } of this.#awaiting.splice(0)) reject(failure);
+      this.stop(failure);
       this.#listener.storeFailed(failure);
     }
     this.#wakeIdle();
+  }
+
+  #flushWaiting(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const thing of waiting) this.flushLater(thing);
   }
 
   #wakeIdle(): void {

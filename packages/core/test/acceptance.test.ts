@@ -217,3 +217,95 @@ test("a disk that is full lets nobody wait: what waited for it is refused with 0
   assert.ok(words.slice(0, 2).every((word) => !word.includes("0x97")));
   assert.ok(words.at(-1)?.includes("0x97"));
 });
+
+test("hold: publish() of the application is refused with 0x97 when the broker stops", async () => {
+  const { broker, pub } = await brokerWithQueue({ queueMessages: 1, queuePolicy: "hold" });
+  await publishAll(pub, "t", 1, ["1"]);
+  const published = broker.broker.publish({ topicName: "t", payload: new Uint8Array(1), qos: 1 });
+  await broker.settle();
+  assert.equal(broker.counters.held, 1);
+  await broker.stop();
+  assert.equal(await published, 0x97);
+});
+
+/** A broker with one offline lasting subscriber on many filters, `t/0` and so on. */
+async function brokerWithQueues(
+  filters: number,
+  limits: Partial<Limits>,
+): Promise<{ broker: MemoryBroker; pub: Awaited<ReturnType<typeof clean>> }> {
+  const broker = await MemoryBroker.start({ limits });
+  const sub = await lasting(broker, "sub");
+  await sub.subscribe(numbers(filters).map((number) => ({ topicFilter: `t/${number}`, qos: 1 as const })));
+  await sub.drop();
+  return { broker, pub: await clean(broker, "pub") };
+}
+
+test("discard-oldest: the limit is one for all filters of a session, however few wait at each", async () => {
+  const { broker, pub } = await brokerWithQueues(100, { queueMessages: 160 });
+  for (const number of numbers(100)) await publishAll(pub, `t/${number}`, 1, numbers(9));
+  await broker.advance(1);
+  assert.equal(broker.counters.discardedAtLimit, 900 - 160);
+  assert.equal(broker.broker.sessionInfo("sub")?.waitingMessages, 160);
+  // Each of them alone stays far below the limit.
+  for (let round = 0; round < 3; round++) {
+    for (const number of numbers(50)) await publishAll(pub, `t/${number}`, 1, ["more"]);
+    await broker.advance(1);
+    assert.equal(broker.broker.sessionInfo("sub")?.waitingMessages, 160);
+  }
+});
+
+test("discard-oldest by bytes: the limit is one for all filters of a session", async () => {
+  const { broker, pub } = await brokerWithQueues(40, { queueBytes: 10_000 });
+  for (const number of numbers(40)) await publishAll(pub, `t/${number}`, 1, ["x".repeat(500)]);
+  await broker.advance(1);
+  const queued = broker.broker.sessionInfo("sub")?.waitingBytes ?? 0;
+  assert.ok(queued > 8_000 && queued <= 10_000, `${queued}`);
+});
+
+test("refuse: the limit is one for all filters of a session, and there is room again when it has read", async () => {
+  const { broker, pub } = await brokerWithQueues(10, { queueMessages: 20, queuePolicy: "refuse" });
+  const publishEach = async (): Promise<(string | undefined)[]> => {
+    const answers = [];
+    for (const number of numbers(10)) {
+      const words = await pub.publish({ topicName: `t/${number}`, qos: 1 });
+      answers.push(words[0]?.split(" ")[2]);
+    }
+    return answers;
+  };
+  const taken = numbers(10).map(() => undefined);
+  assert.deepEqual([await publishEach(), await publishEach()], [taken, taken]);
+  assert.deepEqual(
+    await publishEach(),
+    numbers(10).map(() => "0x97"),
+  );
+  const { client, words } = await resume(broker, "sub");
+  assert.equal(words.length, 21);
+  for (let packetId = 1; packetId <= 20; packetId++) await client.puback(packetId);
+  await client.drop();
+  assert.deepEqual(await publishEach(), taken);
+});
+
+test("refuse: what one turn brings may pass the limit, and not more", async () => {
+  const { broker, pub } = await brokerWithQueues(3, { queueMessages: 10, queuePolicy: "refuse" });
+  for (const packetId of numbers(30)) {
+    pub.sendPublish({ topicName: `t/${Number(packetId) % 3}`, qos: 1, packetId: Number(packetId) + 1 });
+  }
+  await broker.settle();
+  assert.ok((broker.broker.sessionInfo("sub")?.waitingMessages ?? 0) <= 30);
+  pub.take();
+  for (const number of numbers(3)) {
+    const words = await pub.publish({ topicName: `t/${number}`, qos: 1, packetId: 99 });
+    assert.deepEqual(words, ["PUBACK 99 0x97"]);
+  }
+});
+
+test("hold: the limit is one for all filters of a session", async () => {
+  const { broker, pub } = await brokerWithQueues(4, { queueMessages: 8, queuePolicy: "hold" });
+  for (const number of numbers(4)) await publishAll(pub, `t/${number}`, 1, ["1", "2"]);
+  assert.deepEqual(await pub.publish({ topicName: "t/1", qos: 1, packetId: 99 }), []);
+  assert.equal(broker.counters.held, 1);
+  const { client } = await resume(broker, "sub");
+  for (let packetId = 1; packetId <= 8; packetId++) await client.puback(packetId);
+  await broker.settle();
+  assert.deepEqual(pub.words(), ["PUBACK 99"]);
+});

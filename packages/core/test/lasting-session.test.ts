@@ -526,3 +526,34 @@ test("a queue that is cut to its limit while a part of it is read loses nothing 
   assert.equal(broker.counters.damagedEntries, 0);
   assert.deepEqual(broker.eventsOf("damaged"), []);
 });
+
+for (const qos of [1, 2] as const)
+  test(`a repetition that is acknowledged while the delivery hook is asked is not sent, QoS ${qos}`, async () => {
+    let answer: (() => void) | undefined;
+    let isSlow = false;
+    const broker = await MemoryBroker.start({
+      hooks: {
+        deliver: () => (isSlow ? new Promise<boolean>((resolve) => (answer = () => resolve(true))) : true),
+      },
+    });
+    const sub = await lasting(broker, "sub");
+    await sub.subscribe({ topicFilter: "t", qos });
+    const pub = await clean(broker, "pub");
+    await publishAll(pub, "t", qos, ["1"]);
+    assert.deepEqual(sub.words(), [`PUBLISH 1 t qos=${qos} dup=0 "1"`]);
+    await sub.drop();
+    isSlow = true;
+    const { client } = await resume(broker, "sub");
+    client.take();
+    // It came before the connection was lost.
+    const words = qos === 1 ? await client.puback(1) : await client.pubrec(1);
+    assert.deepEqual(words, qos === 1 ? [] : ["PUBREL 1"]);
+    answer?.();
+    await broker.settle();
+    assert.deepEqual(client.words(), []);
+    isSlow = false;
+    await publishAll(pub, "t", qos, ["2"]);
+    assert.deepEqual(client.words(), [`PUBLISH 2 t qos=${qos} dup=0 "2"`]);
+    const { delivered, droppedRefused } = broker.counters;
+    assert.deepEqual([delivered, droppedRefused], [qos === 1 ? 1 : 0, 0]);
+  });

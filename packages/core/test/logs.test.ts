@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Writer } from "@heirloom/codec";
-import { DEFAULT_LIMITS, Message, StoreBatch } from "@heirloom/core";
+import { DEFAULT_LIMITS, type Limits, Message, StoreBatch } from "@heirloom/core";
 import {
   Block,
   Cursor,
@@ -118,7 +118,7 @@ function makeLog(): { log: Log; cachedBytes: () => number; owner: CursorOwner & 
     count: 0,
     hasInFlight: false,
     lowestInFlight: () => Infinity,
-    enforceLimit: () => undefined,
+    enforceLimit: () => false,
     missing: () => undefined,
     discarded(_cursor: Cursor, count: number) {
       owner.count += count;
@@ -237,4 +237,32 @@ test("the limit of a queue is one for all cursors of a session; the longest give
   enforceQueueLimit({ ...DEFAULT_LIMITS, queueMessages: 4 }, [long, short]);
   assert.deepEqual([owner.count, long.waiting, short.waiting], [7, 3, 1]);
   assert.equal(long.nextBytes * 10, log.totalBytes * 7);
+});
+
+test("readers far from their limit are not looked at with each message, nor with each turn", () => {
+  const { log } = makeLog();
+  const limits: Limits = { ...DEFAULT_LIMITS, queueMessages: 1_000, queuePolicy: "refuse" };
+  let looks = 0;
+  const readers = Array.from({ length: 100 }, (_, reader) => {
+    const others = makeLog().log;
+    const owner = {
+      hasInFlight: false,
+      lowestInFlight: () => Infinity,
+      enforceLimit(): boolean {
+        looks++;
+        return enforceQueueLimit(limits, cursors);
+      },
+      missing: () => undefined,
+      discarded: () => undefined,
+    };
+    const cursors = [new Cursor(1, owner, log, SUBSCRIPTION, 0, 0, 1)];
+    // Every other one has a second filter.
+    if (reader % 2 === 0) cursors.push(new Cursor(2, owner, others, SUBSCRIPTION, 0, 0, 1));
+    return cursors;
+  });
+  let turn = 0;
+  while (!log.isFull(limits, turn)) append(log, ++turn);
+  assert.equal(log.endIndex, 1_000, "the limit is met exactly");
+  // Once each, and those with two filters again at half of what was left, each time.
+  assert.ok(looks <= readers.length * 12, `${looks} looks`);
 });

@@ -31,7 +31,7 @@ const log = new Log(
 const owner = {
   hasInFlight: false,
   lowestInFlight: () => Infinity,
-  enforceLimit: () => undefined,
+  enforceLimit: () => false,
   discarded: () => undefined,
   missing: () => undefined,
 };

@@ -323,3 +323,19 @@ test("what is in flight from a group that ended stays what it is when the group 
     'PUBLISH 2 t qos=1 dup=1 "2"',
   ]);
 });
+
+test("a shared message that is acknowledged while the delivery hook is asked is not sent", async () => {
+  let answer: (() => void) | undefined;
+  const broker = await MemoryBroker.start({
+    hooks: { deliver: () => new Promise<boolean>((resolve) => (answer = () => resolve(true))) },
+  });
+  const sub = await lasting(broker, "sub");
+  await sub.subscribe({ topicFilter: "$share/g/t", qos: 1 });
+  const pub = await clean(broker, "pub");
+  await pub.publish({ topicName: "t", qos: 1, payload: "1" });
+  // Of a client that acknowledges what it has not seen.
+  await sub.puback(1);
+  answer?.();
+  await broker.settle();
+  assert.deepEqual(sub.words(), []);
+});

@@ -202,3 +202,48 @@ test("writes once to each connection in a turn, however much there is", async ()
   assert.deepEqual(pub.words(), ["PINGRESP"]);
   assert.equal(broker.counters.writes - before, 2);
 });
+
+test("with a full disk a connection that ends is closed, and gets nothing that is not on disk", async () => {
+  const { broker, pub } = await brokerWithQueue();
+  const old = await clean(broker, "old", {}, 4);
+  // It ended before anybody knew that the disk is full.
+  const early = await clean(broker, "early");
+  broker.disk.state = "slow";
+  await early.publish({ topicName: "t", qos: 1 });
+  early.sendPublish({ topicName: "#", qos: 1 });
+  await broker.settle();
+  assert.equal(early.isClosed, false, "what it was promised may still come");
+  broker.disk.state = "full";
+  await broker.settle();
+  assert.equal(early.isClosed, true);
+  assert.deepEqual(early.words(), []);
+  // 3.x has no answer but this.
+  await old.publish({ topicName: "for nobody", qos: 1 });
+  old.take();
+  await old.publish({ topicName: "t", qos: 1 });
+  assert.equal(old.isClosed, true);
+  assert.deepEqual(old.words(), []);
+  // One that stays is still served when there is space.
+  assert.deepEqual(await pub.publish({ topicName: "t", qos: 1 }), ["PUBACK 1 0x97"]);
+  assert.equal(broker.counters.connectionsOpen, 1);
+});
+
+test("a connection with an acknowledgement that waits for a full disk is closed with its refused PUBLISH", async () => {
+  const { broker } = await brokerWithQueue();
+  const old = await clean(broker, "old", {}, 4);
+  broker.disk.state = "full";
+  await old.publish({ topicName: "t", qos: 1 });
+  await old.publish({ topicName: "t", qos: 1 });
+  assert.equal(old.isClosed, true);
+  assert.deepEqual(old.words(), []);
+});
+
+test("publish() of the application is rejected when the broker stops before the message is on a full disk", async () => {
+  const { broker } = await brokerWithQueue();
+  broker.disk.state = "full";
+  const published = broker.broker.publish({ topicName: "t", payload: new Uint8Array(1), qos: 1 });
+  const rejected = assert.rejects(published, { code: "STORE_FULL", message: /stopped/ });
+  await broker.settle();
+  await broker.stop();
+  await rejected;
+});

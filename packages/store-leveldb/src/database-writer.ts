@@ -123,7 +123,8 @@ export class DatabaseWriter {
       if (this.#full !== undefined) break;
     }
     await this.#compaction.stop();
-    if (this.#failure !== undefined || journal.oldest !== undefined) return false;
+    // Behind half a record the state could be lost at recovery, and the journal would be gone by then.
+    if (this.#failure !== undefined || journal.oldest !== undefined || this.#isSuspect) return false;
     try {
       await writeState(database, { applied: journal.applied, isOpen: false });
       return true;

@@ -165,6 +165,8 @@ function putU32(bytes: Buffer, value: number, at: number): void {
 /** A record found in a file. */
 export interface FoundRecord {
   readonly sequence: number;
+  /** Its offset. */
+  readonly start: number;
   readonly bodyStart: number;
   readonly bodyEnd: number;
   /** Offset behind it, aligned. */
@@ -182,7 +184,7 @@ export function readRecord(
   const end = bodyEnd + END_BYTES;
   if (end > bytes.length || salt.compare(bytes, bodyEnd + 4, end) !== 0) return "torn";
   if (crc32(bytes.subarray(at, bodyEnd)) !== bytes.readUInt32BE(bodyEnd)) return "damaged";
-  return { sequence: sequenceAt(bytes, at), bodyStart: at + BODY_AT, bodyEnd, end: align(end) };
+  return { sequence: sequenceAt(bytes, at), start: at, bodyStart: at + BODY_AT, bodyEnd, end: align(end) };
 }
 
 /** The sequence number of a record whose header is intact. */

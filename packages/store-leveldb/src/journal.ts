@@ -48,6 +48,8 @@ export class Journal {
    * an unbroken row: to apply them a second time changes nothing.
    */
   readonly #free: Spare[] = [];
+  /** Files with damage that could not be copied. They are not used again. */
+  readonly #kept = new Set<JournalFile>();
   #fileNumber = 0;
   #segmentNumber = 0;
   /** Sequence number of the newest record. */
@@ -102,8 +104,10 @@ export class Journal {
         readings.push({ reading: readSegment(bytes, header), file });
         continue;
       }
-      this.#free.push({ file });
-      if (header === "damaged") await this.#note(name, 0, bytes, "no header of a journal");
+      const isKept = header === "damaged" && !(await this.#note(name, 0, bytes, "no header of a journal"));
+      // The next start finds it again, and may have space for a copy.
+      if (isKept) await file.close();
+      else this.#free.push({ file });
     }
     readings.sort((one, other) => one.reading.segment - other.reading.segment);
     const firstSequences = readings.map(({ reading }) => reading.records[0]?.sequence ?? Infinity);
@@ -157,11 +161,19 @@ export class Journal {
   async release(): Promise<void> {
     const segment = this.#complete.shift();
     if (segment === undefined) return;
-    const { file, image, end, lastSequence } = segment;
+    const { number, file, image, end, lastSequence } = segment;
     this.#liveBytes -= end;
     this.#applied = lastSequence;
-    if (end <= this.#imageBytes) this.#free.push({ file, image });
+    if (this.#kept.delete(file)) await this.#putAside(file, number);
+    else if (end <= this.#imageBytes) this.#free.push({ file, image });
     else await this.#shrink(file);
+  }
+
+  /** Takes a file out of use whose damage is nowhere else. Those that were released before it lose their records, as in {@link #shrink}. */
+  async #putAside(file: JournalFile, segment: number): Promise<void> {
+    for (const spare of this.#free) await spare.file.shrink();
+    await file.close();
+    await this.#options.damage.moveAside(file.path, `${basename(file.path)}-${segment}`);
   }
 
   /**
@@ -203,7 +215,16 @@ export class Journal {
   }
 
   /**
-   * Takes up a segment of the process before.
+   * Takes up a segment of the process before. What becomes of it, and of what cannot be read in it:
+   *
+   *   all of it is in the database            the file is free, nothing is told: no commit is missing
+   *   torn, at the end                        left out, nothing is told: it was never acknowledged (`readSegment` tells no fault)
+   *   damaged, the database has that commit   nothing is told
+   *   damaged, the next segment goes on with  nothing is told: the start in between took it for the torn end of its journal, or
+   *     the same sequence number                told it
+   *   damaged otherwise                       told, with a copy; the records around it are taken
+   *   a gap in front of a record, no damage   told as missing commits: a whole file is gone
+   *     there
    *
    * @param following sequence number with which the segments behind it go on
    */
@@ -223,22 +244,26 @@ export class Journal {
     this.#segmentNumber = number;
     const newest = records.at(-1)?.sequence ?? 0;
     if (newest <= this.#sequence && faults.length === 0) {
-      this.#free.push({ file });
+      // A crash may have come before it was cut down, see `release`.
+      if (end <= this.#imageBytes) this.#free.push({ file });
+      else await this.#shrink(file);
       return;
     }
     for (const fault of faults) {
       const isLast = fault.end === bytes.length && following === Infinity;
       const reason = isLast ? `${fault.reason}, ${LAST_RECORD}` : fault.reason;
-      await this.#note(name, fault.start, bytes.subarray(fault.start, fault.end), reason);
+      const isCopied = await this.#note(name, fault.start, bytes.subarray(fault.start, fault.end), reason);
+      if (!isCopied) this.#kept.add(file);
     }
     const lastSequence = Math.max(this.#sequence, newest);
     const segment = new Segment({ number, file, salt, image: bytes, end, lastSequence });
     const sink = sinkOf(segment);
     for (const record of records) {
-      const { sequence } = record;
+      const { sequence, start } = record;
       if (sequence <= this.#sequence) continue;
-      if (sequence > this.#sequence + 1 && faults.length === 0)
-        this.#noteMissing(this.#sequence + 1, sequence - 1);
+      // What is missing in front of a record because it is damaged was told.
+      const isTold = faults.some((fault) => fault.end === start);
+      if (sequence > this.#sequence + 1 && !isTold) this.#noteMissing(this.#sequence + 1, sequence - 1);
       tellRecord(bytes, record, sink);
       this.#sequence = sequence;
     }
@@ -246,9 +271,10 @@ export class Journal {
     this.#liveBytes += end;
   }
 
-  async #note(name: string, start: number, bytes: Buffer, reason: string): Promise<void> {
+  /** @returns whether the bytes were copied. */
+  #note(name: string, start: number, bytes: Buffer, reason: string): Promise<boolean> {
     const place = `journal ${name}, ${bytes.length} bytes from ${start} on`;
-    await this.#options.damage.setAside(place, reason, "journal", Buffer.from(name), bytes);
+    return this.#options.damage.setAside(place, reason, "journal", Buffer.from(name), bytes);
   }
 
   #noteMissing(first: number, last: number): void {

@@ -5,6 +5,7 @@ import { randomBytes } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { Compaction } from "../dist/compaction.js";
 import { batchOf, newDirectory, openStore } from "./support.ts";
 
 /** More than have to be trimmed before it is worth it. A trim goes in steps, and the last may come after the rewriting. */
@@ -21,6 +22,23 @@ async function isFound(directory: string, bytes: Buffer): Promise<boolean> {
 }
 
 describe("Compaction", () => {
+  it("remembers a bounded number of logs, and the one that is to be rewritten among them", async () => {
+    const rewritten: string[] = [];
+    const compaction = new Compaction(
+      60_000,
+      (from) => {
+        rewritten.push(from.toString("hex"));
+        return Promise.resolve();
+      },
+      () => assert.fail(),
+    );
+    compaction.trimmed(1, 0, 40_000);
+    for (let logId = 2; logId < 20_000; logId++) compaction.trimmed(logId, 0, 1);
+    assert.ok(compaction.logCount <= 4096, `${compaction.logCount} logs`);
+    await compaction.stop();
+    assert.deepEqual(rewritten, []);
+  });
+
   it("takes messages that were delivered or have expired out of the files - attack STORE-04", async (t) => {
     const directory = await newDirectory(t);
     // Random bytes: what cannot be made shorter stands in the files as it is.

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { cp, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { describe, it } from "node:test";
 import type { TestContext } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
@@ -307,6 +307,90 @@ describe("journal", () => {
     assert.ok(Math.max(...sizes) <= 131_072, `files of ${sizes.join(", ")} bytes`);
     assert.equal((await recordsOf(store, "session")).length, 300);
     assert.equal((await recordsOf(store, "retained"))[0]?.[1].length, 1_000_000);
+  });
+
+  it("cuts down the file of a large commit that a crash left when it was applied already", async (t) => {
+    const directory = await crashAfter(t, async (store) => {
+      await store.commit(batchOf((batch) => batch.put("retained", "large", Buffer.alloc(3_000_000, 7))));
+      await commitThree(store);
+    });
+    const journal = await newDirectory(t);
+    await cp(join(directory, "journal"), journal, { recursive: true });
+    await (await openStore(t, directory)).close();
+    // The database has everything, and the crash came before the files were cut down.
+    await cp(journal, join(directory, "journal"), { recursive: true });
+    const store = await openStore(t, directory);
+    const sizes = await Promise.all(
+      (await journalOf(directory)).map(async (path) => (await stat(path)).size),
+    );
+    assert.ok(Math.max(...sizes) <= 131_072, `files of ${sizes.join(", ")} bytes`);
+    assert.equal(await keysAndBlocks(store), "abc 012");
+    assert.deepEqual(store.damage, []);
+  });
+
+  it("keeps a file with damage that could not be copied", async (t) => {
+    const directory = await crashAfter(t, commitThree);
+    await change(directory, (bytes, [, b]) => flip(bytes, b + 25));
+    const tried = await newDirectory(t);
+    await cp(directory, tried, { recursive: true });
+    const [{ setAside = "" } = {}] = (await openStore(t, tried)).damage;
+    // Nothing can be written where the copy is to stand.
+    await mkdir(join(directory, "damaged", basename(setAside)), { recursive: true });
+    const store = await openStore(t, directory);
+    const [damage] = store.damage;
+    assert.match(damage?.reason ?? "", /could not be copied/);
+    assert.equal(damage?.setAside, undefined);
+    assert.equal((await recordsOf(store, "session")).map(([key]) => key).join(""), "ac");
+    await store.close();
+    assert.deepEqual(await journalOf(directory), []);
+    const kept = await readFile(join(directory, "damaged", "0000001.journal-1"));
+    assert.ok(kept.includes("b".repeat(170)));
+    const again = await openStore(t, directory);
+    assert.equal((await recordsOf(again, "session")).map(([key]) => key).join(""), "ac");
+    assert.ok(
+      again.damage.every(({ place }) => !place.startsWith("journal")),
+      "it is told once",
+    );
+  });
+
+  it("keeps a file without a header that could not be copied", async (t) => {
+    const directory = await crashAfter(t, commitThree);
+    await change(directory, (bytes) => flip(bytes, 10));
+    const tried = await newDirectory(t);
+    await cp(directory, tried, { recursive: true });
+    const [{ setAside = "" } = {}] = (await openStore(t, tried)).damage;
+    const obstacle = join(directory, "damaged", basename(setAside));
+    await mkdir(obstacle, { recursive: true });
+    const store = await openStore(t, directory);
+    await commitThree(store);
+    await store.close();
+    const [path = ""] = await journalOf(directory);
+    assert.ok((await readFile(path)).includes("b".repeat(200)));
+    await rm(obstacle, { recursive: true });
+    const again = await openStore(t, directory);
+    assert.equal(again.damage[0]?.setAside, obstacle);
+    await again.close();
+    assert.deepEqual(await journalOf(directory), []);
+  });
+
+  it("tells a file that is gone in front of one that is damaged itself", async (t) => {
+    const directory = await crashAfter(t, commitFiles, 65_536);
+    const [, second = "", third = ""] = await journalOf(directory);
+    await rm(second);
+    const bytes = await readFile(third);
+    const salt = bytes.subarray(15, 23);
+    // In the second record of it: a salt stands at the start and at the end of each.
+    let at = 64;
+    for (let salts = 0; salts < 2; salts++) at = bytes.indexOf(salt, at + 1);
+    flip(bytes, at + 100);
+    await writeFile(third, bytes);
+    const places = (await openStore(t, directory)).damage.map(({ place }) => place);
+    assert.equal(
+      places.filter((place) => place.startsWith("journal 0000003.journal")).length,
+      1,
+      places.join("; "),
+    );
+    assert.equal(places.filter((place) => place.startsWith("journal, commits")).length, 1, places.join("; "));
   });
 
   it("leaves alone what is no file of the journal", async (t) => {

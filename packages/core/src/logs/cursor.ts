@@ -14,8 +14,8 @@ export interface CursorOwner {
   readonly hasInFlight: boolean;
   /** The lowest index of this cursor's log that is in flight for the owner, or `Infinity`. */
   lowestInFlight(cursor: Cursor): number;
-  /** Cuts what waits for all cursors of the owner to the limit. */
-  enforceLimit(limits: Limits): void;
+  /** Sums what waits for all cursors of the owner and cuts it to the limit. Returns whether the limit is reached. */
+  enforceLimit(limits: Limits): boolean;
   /** Entries were left out at the queue's limit. */
   discarded(cursor: Cursor, messages: number): void;
   /** Entries could not be read back. */
@@ -40,6 +40,9 @@ export class Cursor implements LogReader {
   untilSequence: number = Infinity;
   /** The `next` that its own record on disk has. */
   recordNext = -1;
+  /** When the log has come so far, in entries or bytes, its owner's queue could be at the limit. */
+  #lookAtIndex = 0;
+  #lookAtBytes = 0;
   /** Blocks read from the store, in order, covering `next` and what follows. */
   page: Block[] = [];
   isReading = false;
@@ -61,6 +64,7 @@ export class Cursor implements LogReader {
     this.nextBytes = nextBytes;
     this.fromSequence = fromSequence;
     log.cursors.add(this);
+    log.lookAt(0, 0);
   }
 
   /** Entries that wait for this cursor. */
@@ -126,8 +130,21 @@ export class Cursor implements LogReader {
     this.nextBytes = this.log.totalBytes;
   }
 
-  enforceLimit(limits: Limits): void {
-    this.owner.enforceLimit(limits);
+  /** Until the log has grown by so much, the queue of the owner cannot reach its limit through it. */
+  lookAgainAfter(messages: number, bytes: number): void {
+    this.#lookAtIndex = this.log.endIndex + messages;
+    this.#lookAtBytes = this.log.totalBytes + bytes;
+    this.log.lookAt(this.#lookAtIndex, this.#lookAtBytes);
+  }
+
+  enforceLimit(limits: Limits): boolean {
+    // What has an end does not grow any more.
+    if (this.end !== Infinity) return false;
+    const { endIndex, totalBytes } = this.log;
+    const isDue = endIndex >= this.#lookAtIndex || totalBytes >= this.#lookAtBytes;
+    if (isDue) return this.owner.enforceLimit(limits);
+    this.log.lookAt(this.#lookAtIndex, this.#lookAtBytes);
+    return false;
   }
 
   /** Gives the stretch its end. */

@@ -201,7 +201,7 @@ export class LogTable implements LogHost {
     if (touched.size === 0) return;
     this.#touched = new Set();
     for (const log of touched) {
-      enforceLimits(limits, log);
+      if (limits.queuePolicy === "discard-oldest") log.enforceLimits(limits);
       this.#sweepLog(log);
     }
     this.#host.roomChanged();
@@ -260,13 +260,6 @@ export class LogTable implements LogHost {
       if (log.recentBytes === 0) this.#cached.delete(log);
     }
   }
-}
-
-/** Looks at the readers of a log only when one of them could be over its limit. */
-function enforceLimits(limits: Limits, log: Log): void {
-  if (log.endIndex - log.firstIndex < limits.queueMessages / 16 && log.totalBytes < limits.queueBytes / 16)
-    return;
-  for (const cursor of [...log.cursors]) if (cursor.waiting > 0) cursor.enforceLimit(limits);
 }
 
 /** Sequence numbers that are reserved with one record. */

@@ -30,8 +30,13 @@ export interface LogReader {
   /** Entries, and bytes, that wait for it. */
   readonly waiting: number;
   readonly waitingBytes: number;
-  /** Cuts what waits for it, and for the other readers of its owner, to the limit. */
-  enforceLimit(limits: Limits): void;
+  /**
+   * If the queue of its owner, over all its readers, could be at the limit: sums it, and cuts it by the policy for that. Tells the
+   * log when to look again.
+   *
+   * @returns whether the limit is reached and this reader adds to what waits.
+   */
+  enforceLimit(limits: Limits): boolean;
 }
 
 /** What a log needs from the table of logs. */
@@ -73,7 +78,9 @@ export class Log implements Stored {
   #unsavedBytes = 0;
   #fullInTurn = -1;
   #isFull = false;
-  #lowBytes = 0;
+  /** Before the log has come so far, in entries or bytes, no reader's queue can be at its limit. */
+  #lookAtIndex = 0;
+  #lookAtBytes = 0;
 
   constructor(
     host: LogHost,
@@ -200,21 +207,32 @@ export class Log implements Stored {
     return false;
   }
 
+  /** A reader's queue could be at its limit when the log has come so far. */
+  lookAt(index: number, bytes: number): void {
+    if (index < this.#lookAtIndex) this.#lookAtIndex = index;
+    if (bytes < this.#lookAtBytes) this.#lookAtBytes = bytes;
+  }
+
+  /** Looks at the queues of its readers that could be at their limit. Returns whether one of them is. */
+  enforceLimits(limits: Limits): boolean {
+    if (this.endIndex < this.#lookAtIndex && this.totalBytes < this.#lookAtBytes) return false;
+    this.#lookAtIndex = this.#lookAtBytes = Infinity;
+    let isAny = false;
+    // A reader that has nothing left to read may go meanwhile.
+    for (const cursor of this.cursors) isAny = cursor.enforceLimit(limits) || isAny;
+    return isAny;
+  }
+
   /**
-   * Whether a reader's queue is at its limit. Looks at the cursors at most once a turn, because a hundred thousand
-   * sessions may have one here.
+   * Whether a reader's queue is at its limit. Looks at the readers at most once a turn, because a hundred thousand
+   * sessions may have one here: so a limit may be passed by what one turn brings.
    */
   isFull(limits: Limits, turnNumber: number): boolean {
-    if (this.#fullInTurn === turnNumber) return this.#isFull;
-    const entries = this.endIndex - this.firstIndex;
-    if (entries < limits.queueMessages && this.totalBytes - this.#lowBytes < limits.queueBytes) return false;
-    this.#fullInTurn = turnNumber;
-    this.#isFull = false;
-    this.#lowBytes = this.totalBytes;
-    for (const cursor of this.cursors) {
-      this.#lowBytes = Math.min(this.#lowBytes, cursor.nextBytes);
-      if (cursor.waiting >= limits.queueMessages || cursor.waitingBytes >= limits.queueBytes)
-        this.#isFull = true;
+    if (this.#fullInTurn !== turnNumber) {
+      // Not noted without a look: the next message of this turn may be the one that makes it necessary.
+      if (this.endIndex < this.#lookAtIndex && this.totalBytes < this.#lookAtBytes) return false;
+      this.#fullInTurn = turnNumber;
+      this.#isFull = this.enforceLimits(limits);
     }
     return this.#isFull;
   }

@@ -147,6 +147,11 @@ export class Sender<Ref> {
     return this.#end(delivery);
   }
 
+  /** Whether this very delivery is in flight and its PUBLISH may be sent: no acknowledgement came, not of a mistaken peer either. */
+  mayPublish(delivery: Delivery<Ref>): boolean {
+    return !delivery.isReleased && this.#inFlight.get(delivery.packetId) === delivery;
+  }
+
   /** Gives up a delivery that can never be completed, for example because its message is damaged. */
   abandon(delivery: Delivery<Ref>): void {
     if (this.#inFlight.get(delivery.packetId) === delivery) this.#end(delivery);

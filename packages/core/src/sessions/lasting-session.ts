@@ -170,12 +170,13 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
     return lowest;
   }
 
-  enforceLimit(limits: Limits): void {
-    enforceQueueLimit(limits, this.backlog.cursors.values());
+  enforceLimit(limits: Limits): boolean {
+    return enforceQueueLimit(limits, this.backlog.cursors.values());
   }
 
   missing(_cursor: Cursor, messages: number): void {
     this.leaveOut("damagedEntries", messages);
+    this.state.deliveryChanged();
   }
 
   discarded(cursor: Cursor, messages: number): void {
@@ -419,6 +420,8 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
       return;
     }
     this.throughHook(message, delivery.qos, (changed) => {
+      // Acknowledged on this connection while the hook took its time: its identifier may be free by now.
+      if (!this.sender.mayPublish(delivery)) return;
       if (changed === undefined) this.#abandon(delivery, "droppedRefused");
       else this.outlet?.sendPublish(changed, delivery.qos, delivery.packetId, true, retain, identifiers);
     });

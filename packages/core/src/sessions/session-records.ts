@@ -108,6 +108,33 @@ function readWill(reader: ByteReader): Will {
   return { message, delayInterval, messageExpiryInterval };
 }
 
+/** A will whose time has come and that waits for an answer. */
+export interface DueWill {
+  readonly will: Will;
+  readonly clientId: string;
+  readonly account: string | undefined;
+  /** When it fell due: its message expiry counts from there. */
+  readonly dueAtMs: number;
+}
+
+export function writeDueWill({ will, clientId, account, dueAtMs }: DueWill): Uint8Array {
+  const writer = begin();
+  writeTime(writer, dueAtMs);
+  writer.string(clientId);
+  writer.u8(account === undefined ? 0 : HAS_ACCOUNT);
+  if (account !== undefined) writer.string(account);
+  writeWill(writer, will);
+  return writer.take();
+}
+
+export function readDueWill(bytes: Uint8Array): DueWill {
+  const reader = open(bytes, "will");
+  const dueAtMs = timeOf(reader.u48());
+  const clientId = reader.text();
+  const account = reader.u8() & HAS_ACCOUNT ? reader.text() : undefined;
+  return { will: readWill(reader), clientId, account, dueAtMs };
+}
+
 // --- subscription ----------------------------------------------------------------------------------------------------
 
 export interface StretchRecord {

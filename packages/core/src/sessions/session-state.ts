@@ -1,5 +1,17 @@
 // Which parts of a lasting session have to be written, and when they are on disk. The forms of the records are in
 // `session-records.ts`; what has to be on disk before what is sent stands in `turn.ts`.
+//
+// Where a cursor stands is in one of two records: its own, the stretch's, has the whole of it; the delivery record, which is written
+// anyway as the cursor moves, has the place alone. The invariant, in every batch: the place in the delivery record is the
+// cursor's, and where it names none, the one in its own record is. It holds because
+//
+//   - each delivery record is written whole and names every cursor whose `next` is not `recordNext`, the place that its own record
+//     has. If these are too many, they get their own records in the same batch, and it names none of them;
+//   - when a stretch's own record is written for another reason, `recordNext` becomes `next`, and the delivery record may go on naming
+//     the cursor. That entry is stale and harmless, because it says the same place: whatever moves a cursor calls
+//     `deliveryChanged`, so that an entry with another place is replaced in the same batch;
+//   - an entry of a stretch that is gone says nothing of another: a restart gives no number of a stretch again that any record names
+//     (`restoreStretchId`).
 
 import type { StoreBatch } from "../ports/store.ts";
 import type { Stored, Turn } from "../turn.ts";

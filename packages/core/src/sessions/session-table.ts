@@ -2,9 +2,8 @@
 // MQTT 5.0 sections 3.1.2.4, 3.1.2.5, 3.1.4, 4.1; 3.1.1 sections 3.1.2.4, 3.1.2.5.
 
 import type { Context } from "../context.ts";
-import type { Message } from "../message.ts";
 import { RateLimit } from "../rate-limit.ts";
-import { type ConnectionEnd, willDelayMs, willMessage } from "../wills.ts";
+import { type ConnectionEnd, type Will, willDelayMs } from "../wills.ts";
 import { CleanSession } from "./clean-session.ts";
 import { LastingSession } from "./lasting-session.ts";
 import type { Session, SessionDue } from "./session.ts";
@@ -24,7 +23,7 @@ const TAKEOVER_BURST_SECONDS = 10;
 export class SessionTable {
   readonly #context: Context;
   readonly #subscriptions: SubscriptionTable;
-  readonly #publishWill: (message: Message, session: Session) => void;
+  readonly #publishWill: (will: Will, session: Session) => void;
   readonly #sessions = new Map<string, Session>();
   readonly #due: SessionDue = {
     expired: (session) => this.#expired(session),
@@ -38,7 +37,7 @@ export class SessionTable {
   constructor(
     context: Context,
     subscriptions: SubscriptionTable,
-    publishWill: (message: Message, session: Session) => void,
+    publishWill: (will: Will, session: Session) => void,
   ) {
     this.#context = context;
     this.#subscriptions = subscriptions;
@@ -217,10 +216,12 @@ export class SessionTable {
     const { will } = session;
     if (will === undefined) return;
     this.#context.deadlines.clear(session.willDelay);
-    // Gone from the session and published in the same batch: exactly once, whatever happens.
+    // One batch has the session without it and what becomes of it: its message, or a record of its own while somebody takes
+    // time to answer. So no crash loses it, and none stores it twice. What was sent before that batch is on disk, at QoS 0 or
+    // to clean sessions, comes again after a crash.
     session.will = undefined;
     if (session instanceof LastingSession) session.state.recordChanged();
-    this.#publishWill(willMessage(will, session.clientId, this.#context.turn.nowMs), session);
+    this.#publishWill(will, session);
   }
 }
 

@@ -286,7 +286,7 @@ export abstract class Session implements Pumpable, Subscriber {
     this.throughHook(message, qos, (changed) => {
       const { outlet } = this;
       const { counters, turn } = this.context;
-      if (outlet === undefined) return;
+      if (outlet === undefined || !this.sender.mayPublish(delivery)) return;
       const omission = changed === undefined ? "droppedRefused" : outlet.omission(changed, qos, identifiers);
       if (changed !== undefined && omission === undefined) {
         if (this.isLasting) outlet.waitFor(turn.batch());

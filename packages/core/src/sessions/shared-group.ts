@@ -366,8 +366,8 @@ export class SharedGroup implements CursorOwner, Pumpable, StretchGroup, Stored 
     return lowest;
   }
 
-  enforceLimit(limits: Limits): void {
-    if (this.cursor !== undefined) enforceQueueLimit(limits, [this.cursor]);
+  enforceLimit(limits: Limits): boolean {
+    return this.cursor !== undefined && enforceQueueLimit(limits, [this.cursor]);
   }
 
   missing(_cursor: Cursor, messages: number): void {

@@ -241,7 +241,7 @@ export const LIMIT_OPTIONS: OptionTable<Limits> = {
   queueMessages: limit(
     "queueMessages",
     count({ minimum: 1, maximum: MAXIMUM.count }),
-    "Messages waiting for one lasting session, on disk.",
+    "Messages waiting for one lasting session, on disk, over all its filters. `discard-oldest` cuts to it once a second; with `refuse` and `hold`, what one turn brings may pass it.",
   ),
   queueBytes: limit(
     "queueBytes",
