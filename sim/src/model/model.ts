@@ -45,6 +45,7 @@ export class Model implements Surroundings {
   readonly limits: Partial<Limits>;
   readonly rules: Rules;
   readonly isQueueLimited: boolean;
+  readonly refusesAtLimit: boolean;
   stalledMs: number = -Infinity;
   readonly #now: () => number;
   readonly #messages = new Map<number, MessageModel>();
@@ -64,6 +65,7 @@ export class Model implements Surroundings {
     this.retained.mayDropQoS0 = limits.outputBytes !== undefined;
     this.rules = rules;
     this.isQueueLimited = queuePolicy === "discard-oldest" && (queueMessages ?? queueBytes) !== undefined;
+    this.refusesAtLimit = queuePolicy !== "discard-oldest";
   }
 
   get nowMs(): number {
@@ -249,7 +251,9 @@ export class Model implements Surroundings {
   #judgeQoS0(client: ClientModel, message: MessageModel, handledMs: number): void {
     const isOnline = client.accepted.some(({ acceptedMs = Infinity, link }) => {
       const endMs = Math.min(link.causeMs, link.endedMs ?? Infinity);
-      return acceptedMs < message.firstSentMs && endMs > handledMs + SLACK_MS;
+      // It may stand behind an answer that waits for the disk.
+      const sentMs = this.stalledMs >= message.firstSentMs ? Math.max(handledMs, this.stalledMs) : handledMs;
+      return acceptedMs < message.firstSentMs && endMs > sentMs + SLACK_MS;
     });
     const session = client.sessions.find(
       ({ startedMs, endedMs }) => startedMs < message.firstSentMs && endedMs > handledMs,

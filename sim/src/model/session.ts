@@ -34,6 +34,8 @@ export interface Surroundings {
   readonly stalledMs: number;
   /** Whether the broker's limit of queues is so low that messages are discarded. */
   readonly isQueueLimited: boolean;
+  /** Whether it refuses messages at a limit of queues instead. */
+  readonly refusesAtLimit: boolean;
   readonly rules: Rules;
 }
 
@@ -232,9 +234,15 @@ export class SessionModel {
     const newest = this.#newest.get(key);
     if (newest === undefined || newest.id < message.id) {
       this.#newest.set(key, message);
-    } else if (message.mostAcceptances === 1) {
+    } else if (message.mostAcceptances === 1 && !this.#mayHaveBeenRefusedFirst(message)) {
       this.#surroundings.report.broken("order", `${what} came after m${newest.id}`);
     }
+  }
+
+  /** Whether it may have been refused, and taken when it was sent again behind others: its publisher may not know. */
+  #mayHaveBeenRefusedFirst(message: MessageModel): boolean {
+    const { refusesAtLimit, stalledMs } = this.#surroundings;
+    return message.transmissions > 1 && (refusesAtLimit || stalledMs >= message.firstSentMs);
   }
 
   #replayed(publish: Publish, message: MessageModel, receipt: Receipt, what: string): void {
