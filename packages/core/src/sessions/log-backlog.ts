@@ -123,14 +123,15 @@ const SMALLEST_PAGE_BYTES = 1_024;
 export function readPage(context: Context, cursor: Cursor, bytes: number, done: () => void): void {
   if (cursor.isReading) return;
   cursor.isReading = true;
-  const { next } = cursor;
-  context.logs.readBlocks(cursor.log, next, Math.floor(bytes)).then(
+  const { next, log } = cursor;
+  const storedTo = log.recentIndex;
+  context.logs.readBlocks(log, next, Math.floor(bytes)).then(
     (page) => {
       cursor.isReading = false;
       cursor.page = page;
       // A cursor that was moved on meanwhile, at the queue's limit, may stand behind all that was read: that says nothing of
       // what it stands on, which is read next.
-      if (cursor.next === next) skipMissing(context, cursor);
+      if (cursor.next === next) skipMissing(context, cursor, storedTo);
       done();
     },
     (error: unknown) => {
@@ -140,12 +141,15 @@ export function readPage(context: Context, cursor: Cursor, bytes: number, done: 
   );
 }
 
-/** Goes on behind entries that the store could not give back. They were acknowledged: they are counted and reported. */
-function skipMissing(context: Context, cursor: Cursor): void {
+/**
+ * Goes on behind entries that the store could not give back. They were acknowledged: they are counted and reported.
+ * `storedTo`: those from this index on were in memory when the read began. The store may not have had them yet, and they may have
+ * left the memory since: the next read brings them.
+ */
+function skipMissing(context: Context, cursor: Cursor, storedTo: number): void {
   if (cursor.waiting === 0) return;
-  const first =
-    cursor.page.find((block) => block.endIndex > cursor.next)?.firstIndex ?? cursor.log.recentIndex;
-  const missing = Math.min(first, cursor.end, cursor.log.endIndex) - cursor.next;
+  const first = cursor.page.find((block) => block.endIndex > cursor.next)?.firstIndex ?? storedTo;
+  const missing = Math.min(first, storedTo, cursor.end, cursor.log.endIndex) - cursor.next;
   if (missing <= 0) return;
   context.observer.event("damaged", {
     place: `log ${cursor.log.logId} of ${JSON.stringify(cursor.log.topicFilter)}, entries ${cursor.next} to ${cursor.next + missing - 1}`,
