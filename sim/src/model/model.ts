@@ -238,7 +238,8 @@ export class Model implements Surroundings {
    * none at all.
    */
   judgeQoS0(): void {
-    if (this.holdsBack) return;
+    // For a delivery hook it waits in its session, behind what is to be acknowledged first, and is gone with the connection.
+    if (this.holdsBack || this.rules.plan.deliver) return;
     for (const message of this.#messages.values()) {
       const { handledMs } = message;
       if (handledMs === undefined || message.isEmpty || message.expiryInterval !== -1) continue;
