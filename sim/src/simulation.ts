@@ -119,6 +119,8 @@ export class Simulation {
     if ("client" in what) {
       const client = this.clients[what.client % this.clients.length];
       if (client !== undefined) doAtClient(client, what, seed);
+      if (what.kind === "slow" && client !== undefined)
+        this.trace.say(client.plan.clientId, `reads ${what.bytesPerMs} bytes per ms`);
     } else {
       if (what.kind !== "wait" && what.kind !== "application-publishes") this.#faults++;
       this.#doToServer(what);

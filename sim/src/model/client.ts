@@ -190,6 +190,8 @@ export class ClientModel {
     }
     const receiveMaximum = connect.properties.receiveMaximum ?? 65_535;
     this.session?.flight.connect(existing !== undefined, receiveMaximum);
+    // It became slow before the answer came, when there was no session yet, or another one.
+    if (this.session !== undefined && this.connection?.link.isSlow === true) this.session.isSlow = true;
   }
 
   /** A session that was to end with DISCONNECT is there again: it missed what came until the crash that forgot it. */

@@ -27,10 +27,12 @@ export class ClockModel {
   /** A process starts after one that ended at `diedMs` and whose disk has everything from before `durableSinceMs`. */
   started(startedMs: number, aheadMs: number, diedMs: number, durableSinceMs: number): void {
     const before = this.#lives.at(-1);
-    if (before === undefined) return;
+    // Often an earlier one: a life that put nothing on disk leaves behind no time of its own, however far ahead it was.
+    const saved = this.#lives[this.#lifeAt(durableSinceMs)];
+    if (before === undefined || saved === undefined) return;
     this.#lives.push({
       startedMs,
-      lowMs: Math.max(aheadMs, durableSinceMs - MARK_MS + before.lowMs - startedMs),
+      lowMs: Math.max(aheadMs, durableSinceMs - MARK_MS + saved.lowMs - startedMs),
       highMs: Math.max(aheadMs, diedMs + before.highMs - startedMs),
     });
   }

@@ -137,11 +137,12 @@ export function lowestQoS(presence: Presence, message: MessageModel): QoS {
 /** The Subscription Identifier that a presence certainly has while the message may be accepted and sent; 0 = none, or not known. */
 export function certainIdentifier(presence: Presence, message: MessageModel): number {
   if (presence.certainUntilMs !== Infinity) return 0;
-  const identifiers = new Set(
-    presence.grants
-      .filter(({ untilMs }) => untilMs >= message.firstSentMs)
-      .map(({ options }) => options.identifier),
-  );
+  const grants = presence.grants.filter(({ untilMs }) => untilMs >= message.firstSentMs);
+  // At QoS 0 it keeps nothing of what waits for another subscription. When one of a higher QoS replaces it, 5.0 [MQTT-3.8.4-3],
+  // what it matched is not known any more, and the new one, younger than the message, did not match it: as after UNSUBSCRIBE.
+  const place = grants.findIndex(({ options, fromMs }) => options.qos === 0 && fromMs <= message.lastMs);
+  if (place !== -1 && grants.slice(place).some(({ options }) => options.qos > 0)) return 0;
+  const identifiers = new Set(grants.map(({ options }) => options.identifier));
   const [first = 0] = identifiers;
   return identifiers.size === 1 ? first : 0;
 }
