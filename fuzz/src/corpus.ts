@@ -10,6 +10,8 @@ import { bytesOf, hexOf } from "./hex.ts";
 /** The folder of this package. */
 const FOLDER = fileURLToPath(new URL("..", import.meta.url));
 const REGRESSIONS = join(FOLDER, "regressions");
+/** The clone, as stacks name it. */
+const ROOT = new URL("../..", import.meta.url).href;
 
 export interface Regression {
   /** File name. */
@@ -42,7 +44,8 @@ export function writeRegression(target: string, inputs: readonly Uint8Array[], w
   const hex = inputs.map(hexOf).join("\n");
   const name = `${target}-${createHash("sha256").update(hex).digest("hex").slice(0, 10)}.hex`;
   const path = join(REGRESSIONS, name);
-  const says = what.split("\n").map((line) => `# ${line}\n`);
+  // Where the clone lies is nobody's business.
+  const says = what.replaceAll(ROOT, "").split("\n").map((line) => `# ${line}\n`);
   writeFileSync(path, `${says.join("")}${hex}\n`);
   return path;
 }

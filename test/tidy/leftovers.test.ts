@@ -5,7 +5,7 @@ import { it } from "node:test";
 import { filesLike } from "./src/files.ts";
 
 // This folder names what it looks for.
-const FILES = filesLike(/\.(ts|mjs|js|md|json|yaml|yml|sh|c)$/).filter(
+const FILES = filesLike(/\.(ts|mjs|js|md|json|yaml|yml|sh|c|hex)$/).filter(
   ({ path }) => !path.startsWith("test/tidy/"),
 );
 
