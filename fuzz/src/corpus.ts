@@ -45,7 +45,10 @@ export function writeRegression(target: string, inputs: readonly Uint8Array[], w
   const name = `${target}-${createHash("sha256").update(hex).digest("hex").slice(0, 10)}.hex`;
   const path = join(REGRESSIONS, name);
   // Where the clone lies is nobody's business.
-  const says = what.replaceAll(ROOT, "").split("\n").map((line) => `# ${line}\n`);
+  const says = what
+    .replaceAll(ROOT, "")
+    .split("\n")
+    .map((line) => `# ${line}\n`);
   writeFileSync(path, `${says.join("")}${hex}\n`);
   return path;
 }
