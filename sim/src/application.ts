@@ -42,7 +42,8 @@ export class Application {
     this.#session = new SessionModel(APPLICATION, 0, this.#model);
     const { subscriptions } = this.#session;
     const grant = subscriptions.subscribing({ ...options, identifier: 0 }, nowMs);
-    subscriptions.subscribed(grant, true, nowMs);
+    // A will that fell due while no process ran is published with the start, before anybody can subscribe.
+    subscriptions.subscribed(grant, true, nowMs + 1);
     this.#subscription = broker.subscribe(
       { ...options, subscriptionIdentifier: 0 },
       (message, { qos, retain }) =>
