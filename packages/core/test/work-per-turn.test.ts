@@ -184,15 +184,22 @@ describe("work per turn", () => {
     assert.equal(batches.length, 2);
   });
 
-  it("allocates at most 320 bytes for a QoS 0 message, 440 with an alias and properties, 620 for one of QoS 1, and one copy of one of 64 KiB", () => {
+  it("allocates at most 320 bytes for a QoS 0 message, 440 with an alias and properties, 480 for one of QoS 1, and one copy of one of 64 KiB", () => {
     const script = new URL("./support/allocations.js", import.meta.url);
+    // With one thread V8 compiles at the same places each time, however busy the machine is: the same bytes each time.
     const child = spawnSync(
       process.execPath,
-      ["--expose-gc", "--max-semi-space-size=512", "--min-semi-space-size=512", script.pathname],
+      [
+        "--single-threaded",
+        "--expose-gc",
+        "--max-semi-space-size=512",
+        "--min-semi-space-size=512",
+        script.pathname,
+      ],
       { encoding: "utf8" },
     );
     assert.equal(child.status, 0, child.stderr);
-    const most = { qos0: 320, aliased: 440, qos1: 620, large: 66_000 };
+    const most = { qos0: 320, aliased: 440, qos1: 480, large: 66_000 };
     const measured = JSON.parse(child.stdout) as Record<string, number>;
     for (const [name, mostBytes] of Object.entries(most)) {
       const bytes = measured[name] ?? 0;
