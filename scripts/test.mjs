@@ -12,7 +12,7 @@ import { ensureTools } from "./tools.mjs";
 const FOLDERS = ["packages", "test", "sim", "fuzz", "bench", "examples"];
 
 /** A test that takes longer hangs. */
-const TIMEOUT_MS = 300_000;
+const TIMEOUT_MS = 600_000;
 
 ensureInstalled();
 if (!build()) {

@@ -172,7 +172,7 @@ function sizeClass(bytes: number): number {
 }
 
 function capacityOf(bytes: number): number {
-  return Math.max(FIRST_CAPACITY_BYTES, 2 ** (32 - Math.clz32(bytes - 1)));
+  return Math.max(FIRST_CAPACITY_BYTES, 1 << (32 - Math.clz32(bytes - 1)));
 }
 
 function takeBuffer(bytes: number): Uint8Array {

@@ -3,7 +3,7 @@
 import { within } from "./within.ts";
 
 /** Milliseconds. What is not there by then is not coming. */
-const LIMIT_MS = 10_000;
+const LIMIT_MS = 30_000;
 
 export class Mailbox<Item> {
   readonly #items: Item[] = [];

@@ -19,7 +19,7 @@ import {
 import { within } from "./within.ts";
 
 /** Milliseconds. A packet that is not there by then is not coming. */
-const PACKET_LIMIT_MS = 10_000;
+const PACKET_LIMIT_MS = 30_000;
 
 export interface WireOptions {
   readonly port: number;
