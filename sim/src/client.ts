@@ -10,7 +10,8 @@ import {
   type Subscribe,
   type Will,
 } from "@heirloom/codec";
-import { type ClientModel, expiryOf } from "./model/client.ts";
+import type { ClientModel } from "./model/client.ts";
+import { expiryOf } from "./model/connection.ts";
 import type { MessageModel } from "./model/message.ts";
 import type { Model } from "./model/model.ts";
 import { type ClientEnd, Link } from "./network.ts";
@@ -57,8 +58,8 @@ export class SimClient implements ClientEnd {
     this.plan = plan;
     this.#world = world;
     this.ackDelayMs = plan.ackDelayMs;
-    this.#model = world.model.client(plan.clientId, plan.version);
-    this.#model.maximumPacketSize = plan.maximumPacketSize ?? Infinity;
+    const { clientId, version, maximumPacketSize = Infinity } = plan;
+    this.#model = world.model.client({ clientId, version, maximumPacketSize });
     this.#reader = this.#newReader();
     this.outbox = new Outbox(
       { publish: (publish, message) => this.#publish(publish, message), send: (packet) => this.send(packet) },
