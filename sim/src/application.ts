@@ -3,6 +3,7 @@
 
 import { createPublish } from "@heirloom/codec";
 import type { Broker, LocalSubscription, Message } from "@heirloom/core";
+import { judgeLocal } from "./model/judgement.ts";
 import { idOf, type MessageModel } from "./model/message.ts";
 import type { Model } from "./model/model.ts";
 import { SessionModel } from "./model/session.ts";
@@ -118,6 +119,6 @@ export class Application {
 
   /** It was there since the process started, so it has everything that was accepted since. */
   judge(): void {
-    if (this.#session !== undefined) this.#model.judgeLocal(this.#session);
+    if (this.#session !== undefined) judgeLocal(this.#model, this.#session);
   }
 }

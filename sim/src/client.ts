@@ -1,16 +1,15 @@
 // A simulated client, written against the codec alone: connects, publishes, subscribes, acknowledges in its own time, and
 // goes in every way there is. All that it sends and gets is told to the model.
 
+import { encodePacket, type Packet, PacketReader, PacketType, type Publish } from "@heirloom/codec";
 import {
-  encodePacket,
-  type Packet,
-  PacketReader,
-  PacketType,
-  type Publish,
-  type Subscribe,
-  type Will,
-} from "@heirloom/codec";
-import { type ClientModel, expiryOf } from "./model/client.ts";
+  connectPacket,
+  disconnectPacket,
+  RECEIVE_MAXIMUM_NOT_SAID,
+  subscribePacket,
+} from "./client-packets.ts";
+import type { ClientModel } from "./model/client.ts";
+import { expiryOf } from "./model/connection.ts";
 import type { MessageModel } from "./model/message.ts";
 import type { Model } from "./model/model.ts";
 import { type ClientEnd, Link } from "./network.ts";
@@ -21,8 +20,6 @@ import type { BrokerProcess } from "./process.ts";
 import { Random } from "./random.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Trace } from "./trace.ts";
-
-const NOT_SAID = 65_535;
 
 /** The parts of the world that a client uses. */
 export interface Surroundings {
@@ -57,8 +54,8 @@ export class SimClient implements ClientEnd {
     this.plan = plan;
     this.#world = world;
     this.ackDelayMs = plan.ackDelayMs;
-    this.#model = world.model.client(plan.clientId, plan.version);
-    this.#model.maximumPacketSize = plan.maximumPacketSize ?? Infinity;
+    const { clientId, version, maximumPacketSize = Infinity } = plan;
+    this.#model = world.model.client({ clientId, version, maximumPacketSize });
     this.#reader = this.#newReader();
     this.outbox = new Outbox(
       { publish: (publish, message) => this.#publish(publish, message), send: (packet) => this.send(packet) },
@@ -97,36 +94,14 @@ export class SimClient implements ClientEnd {
     this.#lastAckMs = 0;
     this.#acceptMs = earliestMs + this.#random.between(1, 8) / 8;
     schedule.at(this.#acceptMs, () => process.accept(link));
-    const connect = this.#connectPacket(cleanStart);
-    const wanted = will === undefined ? connect : Object.assign(connect, { will: willOf(will) });
-    const message = model.connecting(this.#model, link, wanted);
-    if (wanted.will !== undefined && message !== undefined) {
+    const connect = connectPacket(this.plan, cleanStart, will);
+    const message = model.connecting(this.#model, link, connect);
+    if (connect.will !== undefined && message !== undefined) {
       const { payload, forwarded } = message;
-      wanted.will = { ...wanted.will, payload, forwarded };
+      connect.will = { ...connect.will, payload, forwarded };
     }
-    this.send(wanted);
+    this.send(connect);
     if (this.plan.keepAlive > 0) this.#ping(link);
-  }
-
-  #connectPacket(cleanStart: boolean): Packet & { type: typeof PacketType.CONNECT; will?: Will } {
-    const { clientId, version, expiryInterval, receiveMaximum, keepAlive, topicAliasMaximum } = this.plan;
-    const { maximumPacketSize } = this.plan;
-    return {
-      type: PacketType.CONNECT,
-      protocolVersion: version,
-      clientId,
-      cleanStart: version === 5 ? cleanStart : expiryInterval === 0 || cleanStart,
-      keepAlive,
-      properties:
-        version === 5
-          ? {
-              ...(expiryInterval === 0 ? {} : { sessionExpiryInterval: expiryInterval }),
-              ...(receiveMaximum === NOT_SAID ? {} : { receiveMaximum }),
-              ...(maximumPacketSize === undefined ? {} : { maximumPacketSize }),
-              ...(topicAliasMaximum === 0 ? {} : { topicAliasMaximum }),
-            }
-          : {},
-    };
   }
 
   /** The link's events, as long as it is the client's present one. */
@@ -187,13 +162,7 @@ export class SimClient implements ClientEnd {
   }
 
   #disconnect(link: Link, how: Leave): void {
-    const { version, expiryInterval } = this.plan;
-    const endsSession = how === "end-session" && version === 5 && expiryInterval > 0;
-    this.send({
-      type: PacketType.DISCONNECT,
-      reasonCode: how === "disconnect-with-will" && version === 5 ? 0x04 : 0,
-      properties: endsSession ? { sessionExpiryInterval: 0 } : {},
-    });
+    this.send(disconnectPacket(this.plan, how));
     link.close();
   }
 
@@ -239,17 +208,7 @@ export class SimClient implements ClientEnd {
   subscribe(filters: readonly FilterPlan[], identifier: number): void {
     if (this.state !== "connected") return;
     const packetId = this.#request();
-    if (packetId === 0) return;
-    const isNew = this.plan.version === 5;
-    const subscribe: Subscribe = {
-      type: PacketType.SUBSCRIBE,
-      packetId,
-      subscriptions: filters.map((filter) =>
-        isNew ? { ...filter } : { ...filter, noLocal: false, retainAsPublished: false, retainHandling: 0 },
-      ),
-      properties: isNew && identifier !== 0 ? { subscriptionIdentifier: identifier } : {},
-    };
-    this.send(subscribe);
+    if (packetId !== 0) this.send(subscribePacket(this.plan, packetId, filters, identifier));
   }
 
   unsubscribe(topicFilters: readonly string[]): void {
@@ -322,7 +281,7 @@ export class SimClient implements ClientEnd {
           this.plan.version === 3
             ? this.#model.session?.startedMs !== this.#world.schedule.nowMs
             : packet.sessionPresent,
-          packet.properties.receiveMaximum ?? NOT_SAID,
+          packet.properties.receiveMaximum ?? RECEIVE_MAXIMUM_NOT_SAID,
         );
       case PacketType.PUBLISH:
         return this.#received(packet);
@@ -375,16 +334,4 @@ export class SimClient implements ClientEnd {
       if (this.link === link && this.state === "connected") this.send(packet);
     });
   }
-}
-
-function willOf({ topicName, qos, retain, delayInterval }: WillPlan): Will {
-  return {
-    topicName,
-    payload: new Uint8Array(0),
-    qos,
-    retain,
-    willDelayInterval: delayInterval,
-    messageExpiryInterval: -1,
-    forwarded: new Uint8Array(0),
-  };
 }

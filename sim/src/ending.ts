@@ -3,6 +3,7 @@
 
 import { judgeBalance } from "./balance.ts";
 import { SimClient } from "./client.ts";
+import { isWhole, judge, judgeQoS0, judgeRetained } from "./model/judgement.ts";
 import type { ClientPlan } from "./plan.ts";
 import type { Simulation } from "./simulation.ts";
 
@@ -42,11 +43,11 @@ export class Ending {
       if (outbox.oldest !== undefined)
         report.broken("stuck", `${outbox.oldest.text} of ${plan.clientId} was never acknowledged`);
     }
-    model.judge((clientId) => process.counts(clientId));
+    judge(model, (clientId) => process.counts(clientId));
     this.#simulation.application.judge();
     for (const client of this.#simulation.clients) this.#judgeCounts(client);
     for (const client of this.#simulation.clients) this.#judgeKeepAlive(client);
-    if (process.droppedQoS0 === 0) model.judgeQoS0();
+    if (process.droppedQoS0 === 0) judgeQoS0(model);
     await this.#lookAtRetained();
     await this.#getRetained();
     if (report.violations.length > 0) return;
@@ -109,7 +110,7 @@ export class Ending {
     const counted = counts.delivered + counts.droppedRefused;
     // What a delivery hook left out is counted among what was refused.
     const isExplained = model.rules.plan.deliver ? deliveries <= counted : deliveries === counted;
-    if (model.isWhole(session) && !isExplained)
+    if (isWhole(model, session) && !isExplained)
       report.broken("balance", `${plan.clientId} got ${deliveries} deliveries, ${counted} were counted`);
   }
 
@@ -125,7 +126,7 @@ export class Ending {
     );
     await this.#simulation.advance(DRAIN_ROUND_MS);
     if (client.model.session !== undefined)
-      this.#simulation.model.judgeRetained(client.model.session, sinceMs);
+      judgeRetained(this.#simulation.model, client.model.session, sinceMs);
     client.leave("disconnect");
   }
 
@@ -144,7 +145,7 @@ export class Ending {
       model: { session },
     } of clients)
       if (state === "connected" && session !== undefined && this.#isFine)
-        model.judgeRetained(session, sinceMs);
+        judgeRetained(model, session, sinceMs);
   }
 
   /** A connection that fell silent was ended one and a half times its keep alive later. 5.0 [MQTT-3.1.2-22]. */

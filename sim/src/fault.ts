@@ -1,6 +1,6 @@
 // What a planted fault is, and how one takes the place of a method of the production core.
 
-import type { Plan, Step } from "./plan.ts";
+import type { Plan } from "./plan.ts";
 
 export interface Fault {
   readonly name: string;
@@ -14,28 +14,25 @@ export interface Fault {
 
 export const FAULT_STEPS = 250;
 
-/** Replaces one method. `make` gets the original, to be called with the right `this`. */
-export function replace<Target extends object, Key extends keyof Target>(
+/** What takes the place of a method: gets the original, to be called as it is, and the arguments; `this` is the object. */
+type Body<Target, Method> = Method extends (...args: infer Args) => infer Result
+  ? (this: Target, original: (...args: Args) => Result, ...args: Args) => Result
+  : never;
+
+/** Replaces one method. What is returned brings it back. */
+export function replace<Key extends PropertyKey, Target extends Record<Key, (...args: never[]) => unknown>>(
   target: Target,
   key: Key,
-  make: (original: Target[Key]) => Target[Key],
+  body: Body<Target, Target[Key]>,
 ): () => void {
   const original = target[key];
-  target[key] = make(original);
+  const replacement = function (this: Target, ...args: unknown[]): unknown {
+    return Reflect.apply(body, this, [original.bind(this), ...args]);
+  };
+  Reflect.set(target, key, replacement);
   return () => {
     target[key] = original;
   };
 }
 
 export const nothing = (): void => undefined;
-
-/** Every other CONNECT has Clean Start 1, and wills wait. */
-export function startClean(plan: Plan): Plan {
-  const steps = plan.steps.map((step): Step => {
-    const { what, seed } = step;
-    if (what.kind !== "connect") return step;
-    const will = what.will === undefined ? undefined : { ...what.will, delayInterval: 30 };
-    return { ...step, what: { ...what, will, cleanStart: seed % 2 === 0 } };
-  });
-  return { ...plan, steps };
-}

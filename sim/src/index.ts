@@ -4,7 +4,7 @@ export type { Fault } from "./fault.ts";
 export { judgeTheJudge } from "./judge-judge.ts";
 export type { Finding } from "./judge-judge.ts";
 export type { Rule, Violation } from "./model/report.ts";
-export { makePlan } from "./plan.ts";
+export { makePlan } from "./make-plan.ts";
 export type { Plan, Step } from "./plan.ts";
 export { Random } from "./random.ts";
 export { Schedule } from "./schedule.ts";

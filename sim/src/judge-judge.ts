@@ -2,7 +2,7 @@
 
 import { FAULT_STEPS, type Fault } from "./fault.ts";
 import type { Rule } from "./model/report.ts";
-import { makePlan } from "./plan.ts";
+import { makePlan } from "./make-plan.ts";
 import { simulate } from "./simulation.ts";
 
 export interface Finding {

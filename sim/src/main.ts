@@ -5,7 +5,7 @@ import { FAULT_STEPS } from "./fault.ts";
 import { FAULTS } from "./faults.ts";
 import { judgeTheJudge } from "./judge-judge.ts";
 import type { Violation } from "./model/report.ts";
-import { makePlan } from "./plan.ts";
+import { makePlan } from "./make-plan.ts";
 import { COUNTED, type Counts, runShares } from "./shares.ts";
 import { shrink } from "./shrink.ts";
 import { simulate } from "./simulation.ts";

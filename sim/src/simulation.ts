@@ -66,12 +66,12 @@ export class Simulation {
     const limits = { ...DEFAULT_LIMITS, ...plan.limits };
     this.process = new BrokerProcess(this.schedule, random.fork(), this.trace, this.disk, limits, rules, {
       ended: (durableSinceMs) => {
-        this.model.processEnded(durableSinceMs);
+        this.model.process.ended(durableSinceMs);
         this.application.ended();
       },
       turned: (broker) => judgeMemory(broker, plan.clients.length, this.disk.uncertainBytes, this.report),
       started: (broker, sinceMs, aheadMs) => {
-        this.model.processStarted(sinceMs, aheadMs);
+        this.model.process.started(sinceMs, aheadMs);
         this.application.started(broker, plan.isApplicationSubscribed === true);
       },
       threw: (error) =>

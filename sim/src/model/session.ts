@@ -83,6 +83,12 @@ export class SessionModel {
     this.flight.doubt();
   }
 
+  /** A packet that may not have been read said how many seconds it outlives its connection. */
+  mayExpireAfter(seconds: number): void {
+    this.expiryFrom = Math.min(this.expiryFrom, seconds);
+    this.expiryUntil = Math.max(this.expiryUntil, seconds);
+  }
+
   /** Whether the message may be dropped when it is this session's turn to get it: too large, or a hook's decision. */
   leavesOut(message: MessageModel): boolean {
     return (
