@@ -69,6 +69,28 @@ describe("a password file", () => {
     });
   }
 
+  it("knows users and passwords byte for byte: no form is another one, and U+FEFF counts - attack PARSE-15", async (context) => {
+    const { broker, write } = await started(context, { loginLimits: { trustedSources: ["192.0.2.1"] } });
+    const texts = ["\u00e9", "e\u0301", "\ufeff\u00e9", "\u00e9\ufeff"];
+    const where = { remoteAddress: "192.0.2.1:1" };
+    for (const known of ["\u00e9", "e\u0301"]) {
+      for (const secret of texts) {
+        await write({ alice: "secret", [known]: secret });
+        await broker.reload();
+        for (const username of texts) {
+          for (const password of texts) {
+            const expected = username === known && password === secret ? 0 : 0x86;
+            const seen = await tryLogin(broker, { username, password }, where);
+            assert.equal(seen, expected, JSON.stringify([known, secret, username, password]));
+          }
+        }
+      }
+    }
+    // A name that nobody can see is none for a file.
+    await write({ alice: "secret", "\ufeffalice": "other" });
+    await assert.rejects(broker.reload(), { code: "CONFIG_INVALID" });
+  });
+
   it("says the same to unknown users as to wrong passwords - attack AUTHN-03", async (context) => {
     const { broker } = await started(context);
     const reasons: string[] = [];
