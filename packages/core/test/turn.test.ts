@@ -51,12 +51,14 @@ test("a QoS 2 message and its packet identifier are one batch, and before that n
     disk.state = "slow";
     const message = { topicName: "t", qos: 2, packetId: 7, payload: "x" } as const;
     assert.deepEqual(await pub.publish(message), []);
+    // Nor does a repetition get it that comes before the first is on disk.
+    assert.deepEqual(await pub.publish({ ...message, dup: true }), []);
     for (const watcher of watchers) assert.deepEqual(watcher.words(), []);
     assert.deepEqual(sub.words(), []);
     if (!isCrash) {
       disk.state = "ok";
       await broker.settle();
-      assert.deepEqual(pub.words(), ["PUBREC 7"]);
+      assert.deepEqual(pub.words(), ["PUBREC 7", "PUBREC 7"]);
       for (const watcher of watchers) assert.equal(watcher.take().length, 1);
       assert.equal(broker.counters.batches, batches + 1);
     }
