@@ -62,14 +62,23 @@ it("counts tests and reasons, and leaves open what comes later or is missing", (
       ["PARSE-02", "cannot be"],
       ["PARSE-01", "needless"],
     ]),
+    differences: new Map([
+      ["PARSE-01", "other"],
+      ["PARSE-03", ""],
+    ]),
   };
   assert.equal(summary(small), "attacks covered 2/4");
   assert.deepEqual(missing(small), ["PARSE-03"]);
   assert.deepEqual(problems(small), [
     "a.test.ts: no attack PARSE-99 in the table",
     "reasons.tsv: PARSE-01 has a test",
+    "differences.tsv: no test of PARSE-03",
+    "differences.tsv: PARSE-03 has no text",
   ]);
-  assert.match(page(small), /\| PARSE-01 \| a \| r \| \[a\.test\.ts\]\(\.\.\/a\.test\.ts\): one \|\n/);
+  assert.match(
+    page(small),
+    /\| PARSE-01 \| a \| r \| \[a\.test\.ts\]\(\.\.\/a\.test\.ts\): one<br>Difference: other \|\n/,
+  );
   assert.match(
     page(small),
     /\| PARSE-03 \| a \| r \| missing \|\n\| ADMIN-01 \| a \| r \| open: the dashboard comes later \|/,

@@ -62,6 +62,50 @@ for (const version of VERSIONS) {
   });
 }
 
+test("a packet that stops in the middle is waited for until the Keep Alive is over, and nothing of it is done - attack PARSE-02", async () => {
+  for (const version of VERSIONS) {
+    const broker = await MemoryBroker.start();
+    const watcher = await connected(broker, "watcher");
+    await watcher.subscribe("#");
+    watcher.take();
+    const none = noProperties(version);
+    const packets = [
+      packet(0x31, [...field("t"), ...none, 0x78]),
+      packet(0x33, [...field("t"), 0, 1, ...none, 0x78]),
+      packet(0x82, [0, 1, ...none, ...field("good"), 0]),
+      packet(0xa2, [0, 1, ...none, ...field("good")]),
+      packet(0x40, [0, 1]),
+    ];
+    for (const bytes of packets) {
+      for (let length = 1; length < bytes.length; length++) {
+        for (const isCut of [false, true]) {
+          const client = broker.client("c", version);
+          await client.connect({ keepAlive: 10 });
+          client.take();
+          const cut = bytes.subarray(0, length);
+          assert.deepEqual(await answerTo(broker, client, cut), { words: [], isClosed: false });
+          if (isCut) {
+            await client.drop();
+            continue;
+          }
+          await broker.advance(14.9);
+          assert.equal(client.isClosed, false);
+          await broker.advance(0.2);
+          assert.deepEqual({ words: client.words(), isClosed: client.isClosed }, ended(version, 0x8d));
+        }
+      }
+    }
+    const { inputBytes, retained, sessions, subscriptions } = broker.counters;
+    assert.deepEqual(
+      { inputBytes, retained, sessions, subscriptions },
+      {
+        ...{ inputBytes: 0, retained: 0, sessions: 1, subscriptions: 1 },
+      },
+    );
+    assert.deepEqual([watcher.take(), await watcher.ping()], [[], ["PINGRESP"]]);
+  }
+});
+
 test("a topic or a filter of no characters ends the connection - attack PARSE-10", async () => {
   const broker = await MemoryBroker.start();
   for (const version of VERSIONS) {
@@ -123,13 +167,33 @@ test("malformed filters are refused one by one in 5.0, and end connections of 3.
   const codes = [...filters, ...shared].map(() => "0x8F").join(" ");
   assert.deepEqual(await client.subscribe([...filters, ...shared, "good/#"]), [`SUBACK 1 ${codes} 0x02`]);
   assert.equal(broker.counters.subscriptions, 1);
-  for (const filter of filters) {
+  for (const filter of [...filters, ...shared]) {
     for (const version of [3, 4] as const) {
       const old = await connected(broker, "old", version);
-      assert.deepEqual([await old.subscribe([filter]), old.isClosed], [[], true], filter);
+      assert.deepEqual([await old.subscribe(["good", filter]), old.isClosed], [[], true], filter);
     }
   }
   assert.equal(broker.counters.subscriptions, 1);
+  assert.deepEqual([[...broker.broker.sharedGroups()], await client.ping()], [[], ["PINGRESP"]]);
+});
+
+test("connect flags that may not be are told to 5.0 only, and leave nothing - attack PARSE-09", async () => {
+  const broker = await MemoryBroker.start();
+  // Reserved; Will QoS 3; Will QoS or Will Retain without a will.
+  for (const flags of [0x03, 0x1e, 0x0a, 0x12, 0x22]) {
+    for (const version of VERSIONS) {
+      const client = broker.client("c", version);
+      const name = version === 3 ? "MQIsdp" : "MQTT";
+      const none = noProperties(version);
+      const will = (flags & 0x04) === 0 ? [] : [...none, ...field("will"), ...field("gone")];
+      const body = [...field(name), version, flags, 0, 0, ...none, ...field("c"), ...will];
+      const answer = await answerTo(broker, client, packet(0x10, body));
+      const words = version === 5 ? ["CONNACK 0x81 present=0"] : [];
+      assert.deepEqual(answer, { words, isClosed: true }, `flags ${flags} of ${version}`);
+    }
+  }
+  const { sessions, willBytes, willsPublished } = broker.counters;
+  assert.deepEqual([sessions, willBytes, willsPublished], [0, 0, 0]);
 });
 
 test("packet identifier 0 ends the connection in each packet that has one - attack PARSE-16", async () => {

@@ -108,7 +108,13 @@ describe("each property in each packet, as table 2-4 of 5.0 has it", () => {
         if (!known.has(identifier))
           assert.equal(verdict(place, byte(identifier) + "00"), 0x81, byte(identifier));
       }
-      assert.equal(verdict(place, `a6 00 0001 "a" 0001 "b"`), 0x81);
+      for (const [identifier, value] of TABLE) {
+        for (const end of ["00", "8000", "808000", "80808000"])
+          assert.equal(verdict(place, `${byte(identifier | 0x80)} ${end} ${value}`), 0x81, byte(identifier));
+      }
+      // Well-formed, and above all that there are.
+      for (const above of ["8001", "ff7f", "ffffff7f"])
+        assert.equal(verdict(place, `${above} 00`), 0x81, above);
     });
 
     test(`${place} answers 0x81 when a property ends behind the Property Length - attack PARSE-05`, () => {

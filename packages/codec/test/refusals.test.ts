@@ -228,30 +228,79 @@ test("judges all 256 option bytes of SUBSCRIBE - 5.0 [MQTT-3.8.3-5], 3.1.1 [MQTT
 });
 
 describe("ill-formed UTF-8 is refused - 5.0 [MQTT-1.5.4-1], [MQTT-1.5.4-2], 3.1.1 [MQTT-1.5.3-1], [MQTT-1.5.3-2]", () => {
-  const ill = ["c0af", "eda080", "00", "f4908080", "e282", "80", "ff"];
-  const fields: Record<string, (text: string) => string> = {
-    "protocol name": (text) => `${text} 04 02 0000 0000`,
-    "client identifier": (text) => `0004 "MQTT" 04 02 0000 ${text}`,
-    "will topic": (text) => `0004 "MQTT" 04 06 0000 0000 ${text} 0000`,
-    "user name": (text) => `0004 "MQTT" 04 82 0000 0000 ${text}`,
+  const ill = [
+    "c0af",
+    "c080",
+    "e08080",
+    "f0808080",
+    "eda080",
+    "edbfbf",
+    "00",
+    "6100",
+    "f4908080",
+    "e282",
+    "80",
+    "ff",
+  ];
+  const names = { 3: `0006 "MQIsdp" 03`, 4: `0004 "MQTT" 04`, 5: `0004 "MQTT" 05` };
+  const fields: Record<string, (text: string, version: ProtocolVersion, none: string) => string> = {
+    "protocol name": (text, version, none) => `${text} 0${version} 02 0000 ${none} 0000`,
+    "client identifier": (text, version, none) => `${names[version]} 02 0000 ${none} ${text}`,
+    "will topic": (text, version, none) => `${names[version]} 06 0000 ${none} 0001 "c" ${none} ${text} 0000`,
+    "user name": (text, version, none) => `${names[version]} 82 0000 ${none} 0001 "c" ${text}`,
   };
   for (const [field, body] of Object.entries(fields)) {
     test(`in the ${field} - attack PARSE-13`, () => {
-      for (const text of ill) {
-        const data = bytes(body(`00${byte(text.length / 2)} ${text}`));
-        assert.equal(reasonCodeOf(Uint8Array.of(0x10, data.length, ...data), 4), 0x81, text);
+      for (const version of [3, 4, 5] as const) {
+        const read = (text: string): number => {
+          const data = bytes(body(`00${byte(text.length / 2)} ${text}`, version, version === 5 ? "00" : ""));
+          return reasonCodeOf(Uint8Array.of(0x10, data.length, ...data), version);
+        };
+        for (const text of ill) assert.equal(read(text), 0x81, text);
+        // The same packet with a good text; as protocol name it is none that is known.
+        assert.equal(read("efbbbf61"), field === "protocol name" ? 0x84 : 0, "well-formed");
       }
     });
   }
 
   test("in topic names and filters - attack PARSE-13", () => {
-    for (const text of ill) {
-      const field = bytes(`00${byte(text.length / 2)} ${text}`);
-      assert.equal(reasonCodeOf(Uint8Array.of(0x30, field.length, ...field), 4), 0x81, text);
-      assert.equal(reasonCodeOf(Uint8Array.of(0x82, field.length + 3, 0, 1, ...field, 0), 4), 0x81, text);
-      assert.equal(reasonCodeOf(Uint8Array.of(0xa2, field.length + 2, 0, 1, ...field), 4), 0x81, text);
+    for (const version of [3, 4, 5] as const) {
+      const none = version === 5 ? [0] : [];
+      for (const text of [...ill, "61"]) {
+        const expected = text === "61" ? 0 : 0x81;
+        const field = bytes(`00${byte(text.length / 2)} ${text}`);
+        for (const [first, body] of [
+          [0x30, [...field, ...none]],
+          [0x82, [0, 1, ...none, ...field, 0]],
+          [0xa2, [0, 1, ...none, ...field]],
+        ] as const)
+          assert.equal(reasonCodeOf(Uint8Array.of(first, body.length, ...body), version), expected, text);
+      }
     }
   });
+
+  test("in each text among the properties of 5.0 - attack PARSE-13", () => {
+    const inFrames: Record<string, (text: string) => string> = {
+      "Content Type": (text) => `30 ${around(`0001 "a"`, `03 ${text}`)}`,
+      "Response Topic": (text) => `30 ${around(`0001 "a"`, `08 ${text}`)}`,
+      "the name of a User Property": (text) => `30 ${around(`0001 "a"`, `26 ${text} 0001 "v"`)}`,
+      "the value of a User Property": (text) => `30 ${around(`0001 "a"`, `26 0001 "k" ${text}`)}`,
+      "a Reason String": (text) => `40 ${around("0001 00", `1f ${text}`)}`,
+      "an Authentication Method": (text) => `f0 ${around("18", `15 ${text}`)}`,
+    };
+    for (const [field, packet] of Object.entries(inFrames)) {
+      for (const text of [...ill, "61"]) {
+        const data = bytes(packet(`00${byte(text.length / 2)} ${text}`));
+        assert.equal(reasonCodeOf(data, 5), text === "61" ? 0 : 0x81, `${text} in ${field}`);
+      }
+    }
+  });
+
+  /** Remaining Length, what stands before the properties, their length and they. */
+  function around(before: string, properties: string): string {
+    const length = bytes(properties).length;
+    return `${byte(bytes(before).length + 1 + length)} ${before} ${byte(length)} ${properties}`;
+  }
 
   function byte(value: number): string {
     return value.toString(16).padStart(2, "0");

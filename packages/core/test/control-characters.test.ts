@@ -21,6 +21,8 @@ test("control characters in client identifiers and user names are refused, for e
     }
     const named = broker.client("c");
     assert.deepEqual(await named.connect({ username: `u${character}` }), ["CONNACK 0x86 present=0"]);
+    const old = broker.client("c", 4);
+    assert.deepEqual(await old.connect({ username: `u${character}` }), ["CONNACK 0x04 present=0"]);
   }
   for (const character of NEIGHBOURS) {
     const client = broker.client(`c${character}`);

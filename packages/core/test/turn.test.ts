@@ -33,6 +33,43 @@ test("PUBACK and PUBREC wait for the disk; what nobody has to keep does not - at
   assert.deepEqual(other.words(), ["PUBACK 1 0x10"]);
 });
 
+test("a QoS 2 message and its packet identifier are one batch, and before that neither PUBREC nor any delivery goes out - 5.0 [MQTT-4.3.3-10] - attack QOS-02", async () => {
+  for (const isCrash of [false, true]) {
+    const disk = new MemoryDisk();
+    const broker = await MemoryBroker.start({ disk });
+    const sub = await lasting(broker, "sub");
+    await sub.subscribe("t");
+    const watchers = [];
+    for (const qos of [0, 1, 2] as const) {
+      const watcher = await clean(broker, `watcher ${qos}`);
+      await watcher.subscribe({ topicFilter: "t", qos });
+      watcher.take();
+      watchers.push(watcher);
+    }
+    const pub = await lasting(broker, "pub");
+    const { batches } = broker.counters;
+    disk.state = "slow";
+    const message = { topicName: "t", qos: 2, packetId: 7, payload: "x" } as const;
+    assert.deepEqual(await pub.publish(message), []);
+    // Nor does a repetition get it that comes before the first is on disk.
+    assert.deepEqual(await pub.publish({ ...message, dup: true }), []);
+    for (const watcher of watchers) assert.deepEqual(watcher.words(), []);
+    assert.deepEqual(sub.words(), []);
+    if (!isCrash) {
+      disk.state = "ok";
+      await broker.settle();
+      assert.deepEqual(pub.words(), ["PUBREC 7", "PUBREC 7"]);
+      for (const watcher of watchers) assert.equal(watcher.take().length, 1);
+      assert.equal(broker.counters.batches, batches + 1);
+    }
+    await broker.restart();
+    const back = (await resume(broker, "pub")).client;
+    assert.deepEqual(await back.publish({ ...message, dup: true }), ["PUBREC 7"]);
+    const { words } = await resume(broker, "sub");
+    assert.deepEqual(words, ["CONNACK 0x00 present=1", `PUBLISH 1 t qos=2 dup=${isCrash ? 0 : 1} "x"`]);
+  }
+});
+
 test("CONNACK, SUBACK and UNSUBACK of a lasting session wait for the disk; those of a clean one do not", async () => {
   const broker = await MemoryBroker.start();
   const temporary = await clean(broker, "temporary");

@@ -181,10 +181,27 @@ describe("heirloom, when it cannot start", () => {
   });
 
   it("exits with 69 when another process has its data directory open, and names it - attack STORE-06", async (context) => {
-    const { directory } = await started(context);
-    const { code, errors } = await failed(context, ["--port", "0"], directory);
-    assert.ok(errors.includes("heirloom-data"), errors);
-    assert.equal(code, 69);
+    const { server, port, directory } = await started(context);
+    for (let time = 0; time < 2; time++) {
+      const { code, errors } = await failed(context, ["--port", "0"], directory);
+      assert.ok(errors.includes("heirloom-data"), errors);
+      assert.equal(code, 69);
+    }
+    // The first one goes on, and what it acknowledges now is there after it was killed.
+    const client = await mqtt.connectAsync(`mqtt://127.0.0.1:${port}`, { reconnectPeriod: 0 });
+    context.after(() => client.end(true));
+    client.on("error", () => {});
+    await client.publishAsync("after", "kept", { qos: 1, retain: true });
+    server.process.kill("SIGKILL");
+    await server.exit();
+    const again = await started(context, [], directory);
+    const reader = await mqtt.connectAsync(`mqtt://127.0.0.1:${again.port}`, { reconnectPeriod: 0 });
+    context.after(() => reader.end(true));
+    const kept = new Promise<string>((resolve) => {
+      reader.once("message", (_topic, payload) => resolve(payload.toString()));
+    });
+    await reader.subscribeAsync("after");
+    assert.equal(await kept, "kept");
   });
 
   it("exits with 65 when the data directory is of another format", async (context) => {

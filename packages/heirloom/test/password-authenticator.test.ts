@@ -69,6 +69,28 @@ describe("a password file", () => {
     });
   }
 
+  it("knows users and passwords byte for byte: no form is another one, and U+FEFF counts - attack PARSE-15", async (context) => {
+    const { broker, write } = await started(context, { loginLimits: { trustedSources: ["192.0.2.1"] } });
+    const texts = ["\u00e9", "e\u0301", "\ufeff\u00e9", "\u00e9\ufeff"];
+    const where = { remoteAddress: "192.0.2.1:1" };
+    for (const known of ["\u00e9", "e\u0301"]) {
+      for (const secret of texts) {
+        await write({ alice: "secret", [known]: secret });
+        await broker.reload();
+        for (const username of texts) {
+          for (const password of texts) {
+            const expected = username === known && password === secret ? 0 : 0x86;
+            const seen = await tryLogin(broker, { username, password }, where);
+            assert.equal(seen, expected, JSON.stringify([known, secret, username, password]));
+          }
+        }
+      }
+    }
+    // A name that nobody can see is none for a file.
+    await write({ alice: "secret", "\ufeffalice": "other" });
+    await assert.rejects(broker.reload(), { code: "CONFIG_INVALID" });
+  });
+
   it("says the same to unknown users as to wrong passwords - attack AUTHN-03", async (context) => {
     const { broker } = await started(context);
     const reasons: string[] = [];
@@ -139,6 +161,45 @@ describe("a password file", () => {
     const before = performance.eventLoopUtilization();
     for (let count = 0; count < 4; count++) assert.equal(await hash.verify(Buffer.from("wrong")), false);
     assert.ok(performance.eventLoopUtilization(before).utilization < 0.5);
+  });
+
+  it("lets in who is remembered although no hash comes to an end, and holds no password in mind - attack AUTHN-05", async () => {
+    let isStuck = false;
+    const hash: PasswordHash = {
+      text: "hash",
+      verify: () => (isStuck ? new Promise(() => undefined) : Promise.resolve(true)),
+    };
+    const file: PasswordFile = { users: new Map([["alice", hash]]), hashes: [hash], warnings: [] };
+    const verified = new KeyedCache<true>(10, () => 0);
+    const slots = new Slots(1, 1);
+    const work = { slots, files: [() => file], verified, verifiedForMs: 1_000 };
+    const authenticator = new PasswordAuthenticator(() => file, work);
+    const logIn = (password: string): ReturnType<PasswordAuthenticator["authenticate"]> =>
+      authenticator.authenticate({
+        connect: connectPacket(5, { username: "alice", password }),
+        client: someone({ username: "alice" }),
+        refusal: () => undefined,
+      });
+    const alice = { username: "alice", account: "alice" };
+    assert.deepEqual(await logIn("secret"), alice);
+    isStuck = true;
+    void logIn("first guess");
+    void logIn("second guess");
+    assert.equal(slots.waitingCount, 1);
+    for (let count = 0; count < 100; count++) {
+      assert.deepEqual(await logIn(`guess ${count}`), {
+        reasonCode: 0x89,
+        reasonString: "too many clients log in at the moment",
+      });
+      assert.deepEqual(await logIn("secret"), alice);
+    }
+    const key = verified.keyOf(["alice", "secret", "hash"]);
+    assert.doesNotMatch(key, /alice|secret/);
+    assert.notEqual(
+      new KeyedCache<true>(10, () => 0).keyOf(["alice", "secret", "hash"]),
+      key,
+      "a key of its own",
+    );
   });
 
   it("lets in anonymous clients only where that was said, and never with a user name - attack AUTHN-08", async (context) => {
@@ -236,7 +297,7 @@ describe("a password file", () => {
     await writeFile(file, `alice:${await hashPassword(Buffer.from("secret"))}\n`, { mode: 0o600 });
     const broker = await createTestBroker({
       authentication: [{ passwordFile: file }],
-      loginLimits: { hashesAtOnce: 1, hashesWaiting: 1 },
+      loginLimits: { hashesAtOnce: 1, hashesWaiting: 1, trustedSources: ["192.0.2.1"] },
     });
     context.after(() => broker.stop());
     const logins = Array.from({ length: 4 }, (_, index) =>
@@ -244,6 +305,20 @@ describe("a password file", () => {
     );
     assert.deepEqual((await Promise.all(logins)).sort(), [0, 0, 0x89, 0x89]);
     assert.equal(broker.counters.authenticationTurnedAway, 2);
+    const where = { remoteAddress: "192.0.2.1:1" };
+    // Wrong ones are remembered by nobody. Who is turned away is told why, as the version can say it, and has no connection.
+    for (const version of [3, 4, 5] as const) {
+      const clients = Array.from({ length: 3 }, () => new WireClient(broker.connect(where), version));
+      const answers = clients.map(async (client, index) => {
+        const init = { clientId: `v${version}-${index}`, username: "alice", password: "wrong" };
+        const answer = await client.connect(init);
+        assert.equal(await client.next(), "closed");
+        return answer;
+      });
+      const [wrong, busy] = version === 5 ? [0x86, 0x89] : [4, 3];
+      assert.deepEqual((await Promise.all(answers)).sort(), [wrong, wrong, busy].toSorted());
+    }
+    assert.equal(broker.counters.connectionsOpen, 0);
     // Remembered: no hashing, so nobody is turned away.
     const again = Array.from({ length: 20 }, (_, index) =>
       tryLogin(broker, { clientId: `d${index}`, username: "alice", password: "secret" }),

@@ -214,6 +214,29 @@ describe("a change of the rules", () => {
   });
 });
 
+describe("user names", () => {
+  it("are compared byte for byte: rules for one are no rules for who only looks the same - attack PARSE-15", async () => {
+    const names = ["\u00e9", "e\u0301", "\ufeff\u00e9", "\u00c9", "\u00e9 "];
+    for (const known of names) {
+      const { broker } = await world({ allow: "publish", users: known, topics: "of/%u" });
+      for (const username of names) {
+        const client = broker.client("c");
+        assert.deepEqual(await client.connect({ username }), ["CONNACK 0x00 present=0"]);
+        for (const name of names) {
+          const [answer] = await client.publish({ topicName: `of/${name}`, qos: 1 });
+          const isAllowed = username === known && name === known;
+          assert.match(
+            answer ?? "",
+            isAllowed ? / 0x10$/ : / 0x87$/,
+            JSON.stringify([known, username, name]),
+          );
+        }
+        await client.disconnect();
+      }
+    }
+  });
+});
+
 describe("wills", () => {
   it("are refused at CONNECT where PUBLISH would be, RETAIN and QoS too - attack WILL-01, attack WILL-05", async () => {
     const { broker } = await world({

@@ -49,7 +49,7 @@ for (const journalBytes of SIZES) {
 
 describe("LevelStore", () => {
   for (const seed of [1, 2, 3]) {
-    it(`agrees with a store in memory over 400 random batches, while they move from the journal, seed ${seed} - attack STORE-05`, async (t) => {
+    it(`agrees with a store in memory over 400 random batches, while they move from the journal and the bytes that were committed are used again, seed ${seed} - attack STORE-05`, async (t) => {
       const random = randomOf(seed);
       const directory = await newDirectory(t);
       let store = await openStore(t, directory, { journalBytes: 65_536 });
@@ -58,7 +58,10 @@ describe("LevelStore", () => {
       const logs = Array.from({ length: 6 }, () => ({ endIndex: 0, trimmedTo: 0 }));
       for (let round = 0; round < 400; round++) {
         const batch = randomBatch(random, logs);
-        await Promise.all([store.commit(batch), model.commit(batch)]);
+        const copy = copyOf(batch);
+        await Promise.all([store.commit(copy), model.commit(batch)]);
+        for (const { value } of copy.records) value?.fill(0xee);
+        for (const { bytes } of copy.blocks) bytes.fill(0xee);
         if (round % 40 === 39) {
           if (random() < 0.5) {
             await store.close();
@@ -105,6 +108,17 @@ function randomBatch(random: () => number, logs: Logs): StoreBatch {
         batch.trim(logId, firstIndex, log.trimmedTo);
       }
     }
+  });
+}
+
+function copyOf({ records, blocks, trims }: StoreBatch): StoreBatch {
+  return batchOf((copy) => {
+    for (const { table, key, value } of records) {
+      if (value === undefined) copy.delete(table, key);
+      else copy.put(table, key, Uint8Array.from(value));
+    }
+    for (const each of blocks) copy.append({ ...each, bytes: Uint8Array.from(each.bytes) });
+    for (const { logId, firstIndex, endIndex } of trims) copy.trim(logId, firstIndex, endIndex);
   });
 }
 

@@ -1,7 +1,7 @@
 // Joins the table of attacks with the tests and the reasons: how many are covered, what is wrong, and the page
 // docs/security-coverage.md.
 
-import { type Attack, readAttacks, readReasons } from "./rows.ts";
+import { type Attack, readAttacks, readDifferences, readReasons } from "./rows.ts";
 import { readTitles, type TestTitle } from "./titles.ts";
 
 /** Whether an attack without test or reason, and a page that is not up to date, are failures. */
@@ -17,6 +17,7 @@ export interface Coverage {
   readonly attacks: readonly Attack[];
   readonly titles: ReadonlyMap<string, readonly TestTitle[]>;
   readonly reasons: ReadonlyMap<string, string>;
+  readonly differences: ReadonlyMap<string, string>;
 }
 
 /** Reads the table, the reasons and the titles of all tests. */
@@ -25,7 +26,7 @@ export function readCoverage(): Coverage {
   for (const title of readTitles()) {
     for (const id of title.ids) titles.set(id, [...(titles.get(id) ?? []), title]);
   }
-  return { attacks: readAttacks(), titles, reasons: readReasons() };
+  return { attacks: readAttacks(), titles, reasons: readReasons(), differences: readDifferences() };
 }
 
 /** `attacks covered N/182`. */
@@ -41,8 +42,8 @@ export function missing(coverage: Coverage): string[] {
     .filter((id) => !isCovered(coverage, id) && laterReason(id) === undefined);
 }
 
-/** What is wrong whoever is still at work: ids that do not exist, reasons that are not needed or empty. */
-export function problems({ attacks, titles, reasons }: Coverage): string[] {
+/** What is wrong whoever is still at work: ids that do not exist, reasons that are not needed or empty, and differences too. */
+export function problems({ attacks, titles, reasons, differences }: Coverage): string[] {
   const known = new Set(attacks.map(({ id }) => id));
   const unknown = [...titles].filter(([id]) => !known.has(id));
   return [
@@ -52,6 +53,10 @@ export function problems({ attacks, titles, reasons }: Coverage): string[] {
       .map((id) => `reasons.tsv: no attack ${id} in the table`),
     ...[...reasons].filter(([, reason]) => reason === "").map(([id]) => `reasons.tsv: ${id} has no reason`),
     ...[...reasons.keys()].filter((id) => titles.has(id)).map((id) => `reasons.tsv: ${id} has a test`),
+    ...[...differences.keys()]
+      .filter((id) => !known.has(id) || !titles.has(id))
+      .map((id) => `differences.tsv: no test of ${id}`),
+    ...[...differences].filter(([, text]) => text === "").map(([id]) => `differences.tsv: ${id} has no text`),
   ];
 }
 
@@ -67,7 +72,8 @@ export function page(coverage: Coverage): string {
 <!-- Written by test/attacks/src/main.ts. After a change: npm run attacks -->
 
 What brokers were attacked with, or fell over by accident, what must happen instead, and the tests that show that it
-does, here and at each run: ${summary(coverage)}. How the tests run stands in [testing](testing.md).
+does, here and at each run: ${summary(coverage)}. Where heirloom does something else, this stands behind the tests, with
+the reason. How the tests run stands in [testing](testing.md).
 `,
     "<!-- prettier-ignore -->",
     "| id | attack | what must happen | shown by |",
@@ -81,9 +87,11 @@ function isCovered({ titles, reasons }: Coverage, id: string): boolean {
   return titles.has(id) || reasons.has(id);
 }
 
-function shownBy({ titles, reasons }: Coverage, id: string): string {
+function shownBy({ titles, reasons, differences }: Coverage, id: string): string {
   const tests = titles.get(id);
-  if (tests !== undefined) return tests.map(testCell).join("<br>");
+  const difference = differences.get(id);
+  const last = difference === undefined ? [] : [`Difference: ${cell(difference)}`];
+  if (tests !== undefined) return [...tests.map(testCell), ...last].join("<br>");
   return cell(reasons.get(id) ?? laterReason(id) ?? "missing");
 }
 

@@ -1,4 +1,5 @@
-// The table of attacks, `attacks.tsv`, and the reasons why some of them need no test here, `reasons.tsv`.
+// The table of attacks, `attacks.tsv`, the reasons why some of them need no test here, `reasons.tsv`, and where heirloom does
+// something else than the table says, `differences.tsv`.
 
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -25,7 +26,16 @@ export function readAttacks(): Attack[] {
 
 /** Why an attack cannot apply, by its id. */
 export function readReasons(): Map<string, string> {
-  return new Map(readTable("test/attacks/reasons.tsv").map(([id = "", reason = ""]) => [id, reason]));
+  return readTexts("test/attacks/reasons.tsv");
+}
+
+/** What is done instead of what the table says, and why, by the attack's id. Tests show the rest. */
+export function readDifferences(): Map<string, string> {
+  return readTexts("test/attacks/differences.tsv");
+}
+
+function readTexts(path: string): Map<string, string> {
+  return new Map(readTable(path).map(([id = "", text = ""]) => [id, text]));
 }
 
 /** The rows of a table without its head. */
