@@ -100,7 +100,9 @@ export class Log implements Stored {
 
   /** Appends a message; its index is `endIndex - 1` afterwards. It is stored with the batch being collected. */
   append(message: Message, sequence: number, identifiers: readonly number[] = NO_IDENTIFIERS): void {
-    let block = this.#recent[this.#recent.length - 1];
+    // Not `[length - 1]` of an empty list: V8 gives up on a place that was once asked for index -1.
+    const { length } = this.#recent;
+    let block = length === 0 ? undefined : this.#recent[length - 1];
     if (block === undefined || !block.isOpen || block.byteLength >= BLOCK_BYTES) {
       block = Block.begin(
         this.logId,
