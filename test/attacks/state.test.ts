@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PacketType, type ProtocolVersion } from "@heirloom/codec";
-import type { Access, Permissions } from "@heirloom/core";
 import { MemoryBroker, type TestClient } from "@heirloom/core/testing";
+import { Forbidden } from "./src/forbidden.ts";
 import { answerTo, connected, ended, field, noProperties, packet, VERSIONS } from "./src/raw.ts";
 
 test("whatever comes before CONNECT ends the connection before there is any state - attack STATE-01", async () => {
@@ -219,41 +219,13 @@ test("a topic alias is judged on each connection anew: 0, too high, not set - at
   assert.deepEqual(await second.publish({ topicName: "", topicAlias: 1 }), ["DISCONNECT 0x82"]);
 });
 
-/** Permissions by the name of the topic, which can change. */
-class Forbidden implements Permissions {
-  readonly topics = new Set<string>();
-  #changed: () => void = () => undefined;
-
-  accessOf(): Access {
-    const mayUse = (topicName: string): boolean => !this.topics.has(topicName);
-    return {
-      publish: (topicName) => (mayUse(topicName) ? undefined : { reasonCode: 0x87 }),
-      subscribe: () => undefined,
-      receive: mayUse,
-    };
-  }
-
-  start(changed: () => void): void {
-    this.#changed = changed;
-  }
-
-  stop(): void {
-    this.topics.clear();
-  }
-
-  add(topicName: string): void {
-    this.topics.add(topicName);
-    this.#changed();
-  }
-}
-
 test("a message by alias is authorised by its topic each time - attack STATE-06", async () => {
   const permissions = new Forbidden();
   const broker = await MemoryBroker.start({ permissions });
   const client = await connected(broker, "c");
   assert.deepEqual(await client.publish({ topicName: "t", topicAlias: 1, qos: 1 }), ["PUBACK 1 0x10"]);
   assert.deepEqual(await client.publish({ topicName: "", topicAlias: 1, qos: 1 }), ["PUBACK 2 0x10"]);
-  permissions.add("t");
+  permissions.change("t", true);
   await broker.settle();
   assert.deepEqual(await client.publish({ topicName: "", topicAlias: 1, qos: 1 }), ["PUBACK 3 0x87"]);
 });
@@ -267,7 +239,7 @@ test("behind DISCONNECT nothing is done; its will goes out with 0x04, if it may 
     const client = broker.client("c");
     await client.connect({ will: { topicName: "will", payload: "gone" } });
     client.take();
-    if (isRevoked) permissions.add("will");
+    if (isRevoked) permissions.change("will", true);
     await broker.settle();
     client.sendDisconnect(4);
     client.sendPublish({ topicName: "t", qos: 1, payload: "late" });

@@ -2,39 +2,11 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Access, Permissions } from "@heirloom/core";
 import { MemoryBroker, type TestClient } from "@heirloom/core/testing";
+import { Forbidden } from "./src/forbidden.ts";
 import { connected, VERSIONS } from "./src/raw.ts";
 
 const HOUR = { sessionExpiryInterval: 3_600 };
-
-/** Nobody may publish to these topics. Whoever stays is not asked again at a change, but a will is. */
-class Forbidden implements Permissions {
-  readonly topics = new Set<string>();
-  #changed: () => void = () => undefined;
-
-  accessOf(): Access {
-    return {
-      publish: (topicName) => (this.topics.has(topicName) ? { reasonCode: 0x87 } : undefined),
-      subscribe: () => undefined,
-      receive: () => true,
-    };
-  }
-
-  start(changed: () => void): void {
-    this.#changed = changed;
-  }
-
-  stop(): void {
-    this.topics.clear();
-  }
-
-  change(topicName: string, isForbidden: boolean): void {
-    if (isForbidden) this.topics.add(topicName);
-    else this.topics.delete(topicName);
-    this.#changed();
-  }
-}
 
 async function watcherOf(broker: MemoryBroker): Promise<TestClient> {
   const watcher = await connected(broker, "watcher");

@@ -23,7 +23,10 @@ const { set: setBytes } = Uint8Array.prototype;
 const bufferOf = getterOf("buffer") as (this: Uint8Array) => ArrayBuffer;
 const byteOffsetOf = getterOf("byteOffset") as (this: Uint8Array) => number;
 
-/** Copies `source[start, end)` to where `target[offset]` is. There has to be room. */
+/**
+ * Copies `source[start, end)` to where `target[offset]` is. There has to be room. Each message comes through here;
+ * `copyOf` is called less often, and also takes what only behaves like an array.
+ */
 export function copyInto(
   target: Uint8Array,
   offset: number,

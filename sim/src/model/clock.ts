@@ -11,6 +11,9 @@ interface Life {
   readonly highMs: number;
 }
 
+/** What happens at one time may be seen so much later. */
+export const SLACK_MS = 1_000;
+
 export interface Range {
   readonly fromMs: number;
   readonly untilMs: number;

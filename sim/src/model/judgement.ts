@@ -3,12 +3,11 @@
 
 import type { DeliveryCounts } from "@heirloom/core";
 import type { ClientModel } from "./client.ts";
+import { SLACK_MS } from "./clock.ts";
 import type { MessageModel } from "./message.ts";
 import type { Model } from "./model.ts";
 import type { SessionModel } from "./session.ts";
 import { judgeShared } from "./shared.ts";
-
-const SLACK_MS = 1_000;
 
 /** Wills, sessions and shared subscriptions. `countsOf`: what the broker says became of a client's messages. */
 export function judge(model: Model, countsOf: (clientId: string) => DeliveryCounts): void {

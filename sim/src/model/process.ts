@@ -2,7 +2,7 @@
 // connections that ended.
 
 import type { Link } from "../network.ts";
-import type { ClockModel } from "./clock.ts";
+import { type ClockModel, SLACK_MS } from "./clock.ts";
 
 /** One end of the process. */
 interface Death {
@@ -12,8 +12,6 @@ interface Death {
   /** When it was up again; `Infinity` while it is not. */
   startedMs: number;
 }
-
-const SLACK_MS = 1_000;
 
 export class ProcessModel {
   readonly #now: () => number;

@@ -2,7 +2,7 @@
 // MQTT 5.0 sections 3.1.2.4, 3.2.2.1.1 and 4.1.
 
 import type { Connack } from "@heirloom/codec";
-import type { Range } from "./clock.ts";
+import { type Range, SLACK_MS } from "./clock.ts";
 import { type ConnectionModel, endAtBroker, expiryMs, expiryOf } from "./connection.ts";
 import type { Publications } from "./publications.ts";
 import { SessionModel } from "./session.ts";
@@ -10,7 +10,6 @@ import type { Identity, World } from "./world.ts";
 
 /** What a PUBLISH takes beside its payload at most, in this simulation. */
 const PACKET_BYTES = 60;
-const TIME_SLACK_MS = 1_000;
 
 export class SessionHistory {
   /** The session that the client has, as far as it knows. */
@@ -113,7 +112,7 @@ export class SessionHistory {
     if (current.expiryUntil === 0 || this.#hasDisconnectEndedIt(connection)) return "no";
     const { fromMs, untilMs } = this.#endOf(current);
     if (this.#world.nowMs <= fromMs) return "yes";
-    return connection.sentMs > untilMs + TIME_SLACK_MS ? "no" : "maybe";
+    return connection.sentMs > untilMs + SLACK_MS ? "no" : "maybe";
   }
 
   /** Whether a DISCONNECT certainly ended the session before this connection began. */

@@ -3,7 +3,7 @@
 
 import type { Will } from "@heirloom/codec";
 import type { ClientModel } from "./client.ts";
-import type { Range } from "./clock.ts";
+import { type Range, SLACK_MS } from "./clock.ts";
 import { type ConnectionModel, endAtBroker, expiryOf } from "./connection.ts";
 import type { MessageModel } from "./message.ts";
 import type { World } from "./world.ts";
@@ -20,8 +20,6 @@ interface WillModel {
   /** When it came while its connection still seemed to be open. */
   cameMs: number;
 }
-
-const SLACK_MS = 1_000;
 
 export class Wills {
   readonly #world: World;
