@@ -14,6 +14,7 @@ import type { Database } from "./level-reader.ts";
 import type { Overlay } from "./overlay.ts";
 import { PendingTrims } from "./pending-trims.ts";
 import type { TrimStep } from "./pending-trims.ts";
+import type { Reads } from "./reads.ts";
 import type { Segment } from "./segment.ts";
 import type { StoredLogs } from "./stored-logs.ts";
 
@@ -42,6 +43,7 @@ export interface DatabaseWriterParts {
   readonly journal: Journal;
   readonly overlay: Overlay;
   readonly stored: StoredLogs;
+  readonly reads: Reads;
   readonly compactAfterMs: number;
   readonly journalBytes: number;
 }
@@ -65,11 +67,12 @@ export class DatabaseWriter {
   constructor(parts: DatabaseWriterParts) {
     this.#parts = parts;
     this.#enoughBytes = (parts.journalBytes * 3) / 4;
-    this.#compaction = new Compaction(
-      parts.compactAfterMs,
-      (from, to) => (this.#isSuspect ? undefined : parts.database.compactRange(from, to)),
-      (error) => this.#compactionFailed(error),
-    );
+    this.#compaction = new Compaction({
+      afterMs: parts.compactAfterMs,
+      compact: (from, to) => this.#compact(from, to),
+      reads: parts.reads,
+      failed: (error) => this.#compactionFailed(error),
+    });
   }
 
   /** Notes that nothing is to be written any more. */
@@ -199,6 +202,7 @@ export class DatabaseWriter {
   }
 
   async #trim({ logId, firstIndex, endIndex }: TrimStep): Promise<void> {
+    const end = this.#parts.reads.begin();
     try {
       await this.#parts.database.clear({ gte: blockKey(logId, firstIndex), lt: blockKey(logId, endIndex) });
       this.#compaction.trimmed(logId, firstIndex, endIndex);
@@ -211,6 +215,8 @@ export class DatabaseWriter {
       this.#isSuspect = isOutOfSpace(error);
       this.#trims.add(logId, firstIndex, endIndex);
       throw error;
+    } finally {
+      end();
     }
   }
 
@@ -236,7 +242,13 @@ export class DatabaseWriter {
     }
   }
 
+  async #compact(from: Buffer, to: Buffer): Promise<void> {
+    if (this.#isSuspect) throw new StoreError("STORE_FULL", `${this.#parts.directory.path} had no space`);
+    await this.#parts.database.compactRange(from, to);
+  }
+
   #compactionFailed(error: unknown): void {
-    if (!isOutOfSpace(error)) this.fail(toStoreError(`compacting ${this.#parts.directory.path}`, error));
+    const found = toStoreError(`compacting ${this.#parts.directory.path}`, error);
+    if (found.code !== "STORE_FULL") this.fail(found);
   }
 }

@@ -16,6 +16,7 @@ import {
   readRecordKey,
   tableRange,
 } from "./keys.ts";
+import type { Reads } from "./reads.ts";
 import { blockBytes, blockFirstIndex, findFault, recordBytes } from "./values.ts";
 
 export type Database = ClassicLevel<Buffer, Buffer>;
@@ -47,10 +48,12 @@ const READ_BLOCKS = 4096;
 export class LevelReader {
   readonly #database: Database;
   readonly #damage: DamageList;
+  readonly #reads: Reads;
 
-  constructor(database: Database, damage: DamageList) {
+  constructor(database: Database, damage: DamageList, reads: Reads) {
     this.#database = database;
     this.#damage = damage;
+    this.#reads = reads;
   }
 
   async *load(table: Table): AsyncGenerator<readonly (readonly [key: string, value: Uint8Array])[]> {
@@ -190,6 +193,7 @@ export class LevelReader {
 
   /** Reads a range in groups, with one iterator: only at its end does LevelDB tell what it skipped on the way. */
   async *#groups(place: string, range: Range): AsyncGenerator<readonly Entry[]> {
+    const end = this.#reads.begin();
     const iterator = this.#database.iterator({ ...range, highWaterMarkBytes: GROUP_BYTES });
     let last: Buffer | undefined;
     try {
@@ -203,6 +207,7 @@ export class LevelReader {
       this.#noteCorruption(place, error);
     } finally {
       await iterator.close();
+      end();
     }
     const rest = last === undefined ? range : { ...range, gte: Buffer.concat([last, Buffer.of(0)]) };
     yield await this.#readSingly(place, rest, Infinity, Infinity);
@@ -215,6 +220,7 @@ export class LevelReader {
     maximumEntries: number,
     maximumBytes: number,
   ): Promise<readonly Entry[]> {
+    const end = this.#reads.begin();
     const iterator = this.#database.iterator({ ...range, highWaterMarkBytes: Math.max(0, maximumBytes - 1) });
     try {
       return await iterator.nextv(maximumEntries);
@@ -222,6 +228,7 @@ export class LevelReader {
       this.#noteCorruption(place, error);
     } finally {
       await iterator.close();
+      end();
     }
     return this.#readSingly(place, range, maximumEntries, maximumBytes);
   }
@@ -234,6 +241,7 @@ export class LevelReader {
     maximumBytes: number,
   ): Promise<Entry[]> {
     const found: Entry[] = [];
+    const end = this.#reads.begin();
     const iterator = this.#database.iterator(range);
     let byteCount = 0;
     try {
@@ -247,6 +255,7 @@ export class LevelReader {
       this.#noteCorruption(place, error);
     } finally {
       await iterator.close();
+      end();
     }
     return found;
   }

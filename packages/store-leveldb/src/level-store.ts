@@ -17,6 +17,7 @@ import { loadMerged, mergeExtents, readMerged } from "./merged-reader.ts";
 import type { MergedParts } from "./merged-reader.ts";
 import { openDatabase } from "./open-database.ts";
 import { Overlay } from "./overlay.ts";
+import { Reads } from "./reads.ts";
 import type { Segment } from "./segment.ts";
 import { StoredLogs } from "./stored-logs.ts";
 
@@ -135,6 +136,7 @@ export class LevelStore implements Store {
   #partsOf(database: Database): Parts {
     const overlay = new Overlay();
     const stored = new StoredLogs();
+    const reads = new Reads();
     const { compactAfterMs, journalBytes } = this.#options;
     const segmentBytes = journalBytes / SEGMENTS;
     const journal = new Journal({ path: this.#directory.journal, segmentBytes, damage: this.#damage });
@@ -145,10 +147,11 @@ export class LevelStore implements Store {
       journal,
       overlay,
       stored,
+      reads,
       compactAfterMs,
       journalBytes,
     });
-    const reader = new LevelReader(database, this.#damage);
+    const reader = new LevelReader(database, this.#damage, reads);
     return { database, overlay, stored, journal, writer, reader };
   }
 

@@ -4,8 +4,10 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, it } from "node:test";
+import { after, before, describe, it } from "node:test";
 import { Compaction } from "../dist/compaction.js";
+import { blockKey } from "../dist/keys.js";
+import { Reads } from "../dist/reads.js";
 import { batchOf, newDirectory, openStore } from "./support.ts";
 
 /** More than have to be trimmed before it is worth it. A trim goes in steps, and the last may come after the rewriting. */
@@ -21,22 +23,83 @@ async function isFound(directory: string, bytes: Buffer): Promise<boolean> {
   return (await Promise.all(files)).some((file) => file.includes(bytes));
 }
 
+function compactionOf(
+  afterMs: number,
+  compact: (from: Buffer, to: Buffer) => Promise<void>,
+  { reads = new Reads(), failed = (error: unknown): unknown => assert.fail(String(error)) } = {},
+): Compaction {
+  return new Compaction({ afterMs, compact, reads, failed });
+}
+
 describe("Compaction", () => {
+  // Its own timers let the process end.
+  let keepingAlive: NodeJS.Timeout;
+  before(() => {
+    keepingAlive = setInterval(() => undefined, 60_000);
+  });
+  after(() => {
+    clearInterval(keepingAlive);
+  });
+
   it("remembers a bounded number of logs, and the one that is to be rewritten among them", async () => {
     const rewritten: string[] = [];
-    const compaction = new Compaction(
-      60_000,
-      (from) => {
-        rewritten.push(from.toString("hex"));
-        return Promise.resolve();
-      },
-      () => assert.fail(),
-    );
+    const compaction = compactionOf(60_000, (from) => {
+      rewritten.push(from.toString("hex"));
+      return Promise.resolve();
+    });
     compaction.trimmed(1, 0, 40_000);
     for (let logId = 2; logId < 20_000; logId++) compaction.trimmed(logId, 0, 1);
     assert.ok(compaction.logCount <= 4096, `${compaction.logCount} logs`);
     await compaction.stop();
     assert.deepEqual(rewritten, []);
+  });
+
+  it("rewrites what comes to be worth it while it runs, and what it could not rewrite", async () => {
+    const ranges: string[] = [];
+    const failures: unknown[] = [];
+    await new Promise<void>((done) => {
+      const compact = async (from: Buffer): Promise<void> => {
+        ranges.push(from.toString("hex"));
+        if (ranges.length === 1) {
+          compaction.trimmed(2, 0, 40_000);
+          await new Promise((resolve) => setTimeout(resolve, 5)); // a timer begun by the trim would run off meanwhile
+          throw new Error("no space left on device");
+        }
+        if (ranges.length === 4) done();
+      };
+      const compaction = compactionOf(0, compact, { failed: (error) => failures.push(error) });
+      compaction.trimmed(1, 0, 40_000);
+    });
+    const [first, second] = [1, 2].map((logId) => blockKey(logId, 0).toString("hex"));
+    assert.deepEqual(ranges, [first, second, first, ""]);
+    assert.equal(failures.length, 1);
+  });
+
+  it("waits for the reads that keep replaced files, and then has LevelDB look at the files again", async () => {
+    const reads = new Reads();
+    const end = reads.begin();
+    const ranges: string[] = [];
+    let rewritten = (): void => undefined;
+    const next = (): Promise<void> => new Promise((resolve) => (rewritten = resolve));
+    const compaction = compactionOf(
+      0,
+      (from) => {
+        ranges.push(from.toString("hex"));
+        rewritten();
+        return Promise.resolve();
+      },
+      { reads },
+    );
+    compaction.trimmed(1, 0, 40_000);
+    await next();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(ranges, [blockKey(1, 0).toString("hex")]);
+    const again = next();
+    reads.begin(); // one that begins later sees the new files only
+    end();
+    await again;
+    assert.deepEqual(ranges.slice(1), [""]);
+    await compaction.stop();
   });
 
   it("takes messages that were delivered or have expired out of the files - attack STORE-04", async (t) => {

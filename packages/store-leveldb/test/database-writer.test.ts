@@ -11,6 +11,7 @@ import { DataDirectory } from "../dist/data-directory.js";
 import { DatabaseWriter } from "../dist/database-writer.js";
 import { Journal } from "../dist/journal.js";
 import { Overlay } from "../dist/overlay.js";
+import { Reads } from "../dist/reads.js";
 import { StoredLogs } from "../dist/stored-logs.js";
 import { newDirectory } from "./support.ts";
 
@@ -38,6 +39,7 @@ describe("DatabaseWriter", () => {
       journal,
       overlay: new Overlay(),
       stored: new StoredLogs(),
+      reads: new Reads(),
       compactAfterMs: 60_000,
       journalBytes: 524_288,
     });
