@@ -30,6 +30,7 @@ describe("a broker with the usual options", () => {
     assert.ok(await isFound(data, canary), "a day has not gone by");
     await utimes(join(data, "format"), 1, 1);
     const third = await createBroker(options);
+    await third.publish("b", "something to be stored", { qos: 1, retain: true });
     // The time limit of the test is the only clock.
     while (await isFound(data, canary)) await setTimeout(20);
     await third.stop();

@@ -90,18 +90,17 @@ export class DatabaseWriter {
     return error;
   }
 
-  /** Everything that has to be there after a crash is: what is done now and then may begin. */
-  async begin(): Promise<void> {
-    await this.#purge.schedule();
-  }
-
   /** Blocks that end in [`firstIndex`, `endIndex`) can be deleted, some time after the next {@link start}. */
   trim(logId: number, firstIndex: number, endIndex: number): void {
     this.#trims.add(logId, firstIndex, endIndex);
   }
 
-  /** Begins the work that there is, if none runs. */
+  /**
+   * Begins the work that there is, if none runs. Not before the first commit: until then the store is read from its beginning
+   * to its end, and nothing may move from the journal to the database meanwhile.
+   */
   start(): void {
+    this.#purge.schedule();
     if (this.#working !== undefined || !this.#hasWork) return;
     if (this.#isSuspect && performance.now() < this.#retryAtMs) return;
     void this.#work();

@@ -185,7 +185,6 @@ export class LevelStore implements Store {
     if (journal.applied !== applied) this.#foundLogs = undefined;
     await journal.begin();
     await writeState(database, { applied: journal.applied, isOpen: true });
-    await parts.writer.begin();
   }
 
   async #commit(parts: Parts, batch: StoreBatch): Promise<void> {

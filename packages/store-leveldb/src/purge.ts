@@ -41,6 +41,8 @@ export interface PurgeParts {
 export class Purge {
   readonly #parts: PurgeParts;
   #timer: NodeJS.Timeout | undefined;
+  #isScheduled = false;
+  #isStopped = false;
   #steps: AsyncGenerator<void, boolean> | undefined;
   /** The newest commit when the last one began. */
   #newest = -1;
@@ -58,10 +60,15 @@ export class Purge {
     return this.isRunning ? this.#newest : -1;
   }
 
-  /** Looks when the last one was, and waits for the time of the next. */
-  async schedule(): Promise<void> {
+  /** Looks when the last one was and waits for the time of the next, if it does not wait already. */
+  schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
     const { directory, afterMs } = this.#parts;
-    this.#wait(afterMs - (Date.now() - (await directory.purgedAtMs())));
+    void directory.purgedAtMs().then(
+      (lastMs) => this.#wait(afterMs - (Date.now() - lastMs)),
+      () => this.#wait(afterMs), // the format file is gone: the next start says so
+    );
   }
 
   /** Does one step. Where there is no space for it, the rest is put off. */
@@ -78,13 +85,14 @@ export class Purge {
 
   /** No further step is done, now or later. */
   stop(): void {
+    this.#isStopped = true;
     clearTimeout(this.#timer);
     this.#steps = undefined;
   }
 
   #wait(ms: number): void {
     const { afterMs } = this.#parts;
-    if (afterMs > MOST_MS) return;
+    if (afterMs > MOST_MS || this.#isStopped) return;
     // A clock that was set back is no reason to wait longer.
     this.#timer = setTimeout(() => this.#begin(), Math.min(Math.max(ms, 0), afterMs)).unref();
   }

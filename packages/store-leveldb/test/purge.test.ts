@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { readdir, readFile, stat, utimes } from "node:fs/promises";
+import { cp, readdir, readFile, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout } from "node:timers/promises";
@@ -14,7 +14,7 @@ import { DataDirectory } from "../dist/data-directory.js";
 import { Journal } from "../dist/journal.js";
 import { Purge } from "../dist/purge.js";
 import { Reads } from "../dist/reads.js";
-import { batchOf, newDirectory, openStore, recordsOf } from "./support.ts";
+import { batchOf, block, newDirectory, openStore, recordsOf } from "./support.ts";
 
 /** Which of these bytes any file of the directory has in it. A file may be gone while it is looked at. */
 async function found(directory: string, canaries: readonly Buffer[]): Promise<number[]> {
@@ -125,6 +125,7 @@ describe("Purge", () => {
     const records = await recordsOf(store, "retained");
     assert.deepEqual(new Map(records.map(([key, value]) => [key, value])), model);
     assert.equal((await recordsOf(store, "session")).length, commits + 1);
+    await store.close();
   });
 
   it("takes out what was replaced before LevelDB wrote it to a file", async (t) => {
@@ -139,6 +140,7 @@ describe("Purge", () => {
     }
     await untilOnly(directory, [canary], []);
     assert.equal((await recordsOf(store, "session"))[0]?.[1], "\x01");
+    await store.close();
   });
 
   it("rewrites nothing while those still read who began before: what they may see would be kept", async (t) => {
@@ -164,7 +166,7 @@ describe("Purge", () => {
     let begun = (): void => undefined;
     const beginning = new Promise<void>((resolve) => (begun = resolve));
     const purge = new Purge({ database, directory, journal, reads, afterMs: 1, rewrite, begun });
-    await purge.schedule();
+    purge.schedule();
     await beginning;
     for (let step = 0; step < 5; step++) await purge.step();
     assert.equal(rewritten, 0);
@@ -174,6 +176,31 @@ describe("Purge", () => {
     purge.stop();
     await journal.close(true);
     await database.close();
+  });
+
+  it("begins with the first commit: until then what `open` found is read", async (t) => {
+    const directory = await newDirectory(t);
+    const first = await openStore(t, directory, { purgeAfterMs: Infinity });
+    await first.commit(batchOf((batch) => batch.append(block(1, 0, 9))));
+    // As after a kill: everything is in the journal.
+    const killed = `${directory}-killed`;
+    await cp(directory, killed, { recursive: true });
+    await first.close();
+    await utimes(join(killed, "format"), 1, 1);
+    const store = await openStore(t, killed, { purgeAfterMs: 3_600_000 });
+    // As long as a purge of so little takes.
+    for (let turn = 0; turn < 50; turn++) await setTimeout(1);
+    assert.deepEqual(
+      (await store.loadLogs()).map(({ lastBlock }) => lastBlock.lastIndex),
+      [9],
+    );
+    await store.commit(batchOf((batch) => batch.put("session", "one", Buffer.of(1))));
+    while ((await stat(join(killed, "format"))).mtimeMs < 10_000) await setTimeout(20);
+    assert.deepEqual(
+      (await store.loadLogs()).map(({ lastBlock }) => lastBlock.lastIndex),
+      [9],
+    );
+    await store.close();
   });
 
   it("is given up when the store is closed, and begun again at the next start", async (t) => {
@@ -189,7 +216,12 @@ describe("Purge", () => {
       await store.close();
     }
     const store = await openStore(t, directory, { purgeAfterMs: 3_600_000 });
+    await store.commit(batchOf((batch) => batch.put("session", "two", Buffer.of(3))));
     await untilOnly(directory, [canary], []);
-    assert.deepEqual(await recordsOf(store, "session"), [["one", "\x02"]]);
+    assert.deepEqual(await recordsOf(store, "session"), [
+      ["one", "\x02"],
+      ["two", "\x03"],
+    ]);
+    await store.close();
   });
 });
