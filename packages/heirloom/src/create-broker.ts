@@ -34,6 +34,7 @@ const OPTION_NAMES = [
   "listeners",
   "limits",
   "data",
+  "purgeInterval",
   "allowAnonymous",
   "permissions",
   "authentication",
@@ -61,7 +62,7 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Broker>
   const broker = new Broker({
     settings,
     permissions,
-    store: typeof store === "object" ? store : await makeStore(settings.store, settings.data),
+    store: typeof store === "object" ? store : await makeStore(settings),
     world: new NodeWorld(),
     hooks,
   });

@@ -22,9 +22,20 @@ describe("resolveSettings", () => {
     assert.deepEqual(settings.limits, { ...DEFAULT_LIMITS, keepAliveMaximum: 1_200, memoryBytes });
     assert.equal(settings.store, "leveldb");
     assert.equal(settings.data, "./heirloom-data");
+    assert.equal(settings.purgeInterval, 86_400);
     assert.equal(settings.listeners.length, 1);
     assert.equal(settings.listeners[0]?.name, "tcp");
     assert.equal(settings.listeners[0].port, 1883);
+  });
+
+  it("takes seconds, or never, for the time after which what is gone leaves the files", () => {
+    assert.equal(resolved({ purgeInterval: 3_600 }).purgeInterval, 3_600);
+    assert.equal(resolved({ purgeInterval: Infinity }).purgeInterval, Infinity);
+    const findings: Finding[] = [];
+    resolveSettings({ purgeInterval: 5 }, false, findings);
+    assert.deepEqual(findings, [
+      { path: ["purgeInterval"], message: "seen 5, expected seconds from 60 to 2073600" },
+    ]);
   });
 
   it("listens on this machine only while anonymous clients are allowed and nobody said otherwise", () => {

@@ -17,8 +17,8 @@ interface Range {
   readonly count: number;
 }
 
-/** A range in which nothing is ever stored. */
-const NOTHING = Buffer.alloc(0);
+/** A range in which nothing is ever stored: to compact it writes what is in memory, and removes files that nobody reads any more. */
+export const NOTHING: Buffer = Buffer.alloc(0);
 
 export interface CompactionParts {
   /** Milliseconds after a long trim at which it begins. */

@@ -1,6 +1,6 @@
 // The data directory: which files are in it, and the `format` file that says which version of the store wrote them.
 
-import { mkdir, open, readdir, readFile, rename, stat, statfs } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, stat, statfs, utimes } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 
 import { StoreError } from "@heirloom/core";
@@ -76,6 +76,17 @@ export class DataDirectory {
     }
     await rename(temporary, this.#formatFile);
     await syncDirectory(this.path);
+  }
+
+  /** When everything that was deleted was last taken out of the files, or the directory was made. Milliseconds since 1970. */
+  async purgedAtMs(): Promise<number> {
+    return (await stat(this.#formatFile)).mtimeMs;
+  }
+
+  /** Notes that it was done now: the time of the format file says so. */
+  async notePurge(): Promise<void> {
+    const now = new Date();
+    await utimes(this.#formatFile, now, now);
   }
 
   /** Creates the directory of the journal, durably: the process before may have been killed when it had created it. */

@@ -14,6 +14,7 @@ import type { Database } from "./level-reader.ts";
 import type { Overlay } from "./overlay.ts";
 import { PendingTrims } from "./pending-trims.ts";
 import type { TrimStep } from "./pending-trims.ts";
+import { Purge } from "./purge.ts";
 import type { Reads } from "./reads.ts";
 import type { Segment } from "./segment.ts";
 import type { StoredLogs } from "./stored-logs.ts";
@@ -45,6 +46,7 @@ export interface DatabaseWriterParts {
   readonly stored: StoredLogs;
   readonly reads: Reads;
   readonly compactAfterMs: number;
+  readonly purgeAfterMs: number;
   readonly journalBytes: number;
 }
 
@@ -52,6 +54,7 @@ export class DatabaseWriter {
   readonly #parts: DatabaseWriterParts;
   readonly #trims = new PendingTrims();
   readonly #compaction: Compaction;
+  readonly #purge: Purge;
   /** From so many bytes in the journal on, the oldest segment is applied. */
   readonly #enoughBytes: number;
   #working: Promise<void> | undefined;
@@ -73,6 +76,12 @@ export class DatabaseWriter {
       reads: parts.reads,
       failed: (error) => this.#compactionFailed(error),
     });
+    this.#purge = new Purge({
+      ...parts,
+      afterMs: parts.purgeAfterMs,
+      rewrite: (from, to) => this.#rewrite(from, to),
+      begun: () => this.start(),
+    });
   }
 
   /** Notes that nothing is to be written any more. */
@@ -86,8 +95,12 @@ export class DatabaseWriter {
     this.#trims.add(logId, firstIndex, endIndex);
   }
 
-  /** Begins the work that there is, if none runs. */
+  /**
+   * Begins the work that there is, if none runs. Not before the first commit: until then the store is read from its beginning
+   * to its end, and nothing may move from the journal to the database meanwhile.
+   */
   start(): void {
+    this.#purge.schedule();
     if (this.#working !== undefined || !this.#hasWork) return;
     if (this.#isSuspect && performance.now() < this.#retryAtMs) return;
     void this.#work();
@@ -119,6 +132,7 @@ export class DatabaseWriter {
    */
   async finish(): Promise<boolean> {
     const { journal, database } = this.#parts;
+    this.#purge.stop();
     await this.#working;
     journal.complete();
     while (this.#failure === undefined && (journal.oldest !== undefined || this.#trims.indexCount > 0)) {
@@ -143,13 +157,15 @@ export class DatabaseWriter {
 
   get #hasWork(): boolean {
     if (this.#failure !== undefined) return false;
-    return this.#trims.indexCount >= WORTH_TRIMMING_INDEXES || this.#isOver(this.#enoughBytes);
+    if (this.#trims.indexCount >= WORTH_TRIMMING_INDEXES || this.#purge.isRunning) return true;
+    return this.#isOver(this.#enoughBytes);
   }
 
   #isOver(bytes: number): boolean {
     const { journal, overlay } = this.#parts;
     if (journal.oldest === undefined) return false;
     if (journal.liveBytes > bytes || overlay.recordCount > MOST_RECORDS) return true;
+    if (journal.oldest.lastSequence <= this.#purge.applyTo) return true;
     return journal.segmentCount >= MOST_SEGMENTS / 2;
   }
 
@@ -165,6 +181,7 @@ export class DatabaseWriter {
       })
       .finally(() => {
         this.#working = undefined;
+        if (this.#purge.isRunning) this.start();
       });
     return this.#working;
   }
@@ -179,7 +196,10 @@ export class DatabaseWriter {
       const segment = this.#isOver(enoughBytes) ? journal.oldest : undefined;
       if (step !== undefined) await this.#trim(step);
       else if (segment !== undefined) await this.#apply(segment);
-      else return;
+      else {
+        await this.#purge.step();
+        return; // a commit that waits for room is not to wait for more than one step
+      }
     }
   }
 
@@ -239,6 +259,17 @@ export class DatabaseWriter {
       this.#isSuspect = false;
     } finally {
       this.#reopening = undefined;
+    }
+  }
+
+  /** Rewrites what lies between two keys that nobody has. */
+  async #rewrite(from: Buffer, to: Buffer): Promise<void> {
+    try {
+      await this.#parts.database.batch().del(from).del(to).write();
+      await this.#compact(from, to);
+    } catch (error) {
+      this.#isSuspect ||= isOutOfSpace(error);
+      throw error;
     }
   }
 

@@ -55,6 +55,9 @@ export class Journal {
   /** Sequence number of the newest record. */
   #sequence = 0;
   #applied = 0;
+  /** Segments up to this commit leave nothing in their files when they are released. */
+  #emptyTo = -1;
+  #appending: Promise<Segment> | undefined;
   #liveBytes = 0;
 
   constructor(options: JournalOptions) {
@@ -69,6 +72,11 @@ export class Journal {
   /** Sequence number of the newest record that the database has. */
   get applied(): number {
     return this.#applied;
+  }
+
+  /** Sequence number of the newest commit. */
+  get newest(): number {
+    return this.#sequence;
   }
 
   /** Segments that are complete. */
@@ -131,7 +139,15 @@ export class Journal {
    *
    * @returns the segment that holds it.
    */
-  async append(batch: StoreBatch): Promise<Segment> {
+  append(batch: StoreBatch): Promise<Segment> {
+    const appending = this.#append(batch).finally(() => {
+      this.#appending = undefined;
+    });
+    this.#appending = appending;
+    return appending;
+  }
+
+  async #append(batch: StoreBatch): Promise<Segment> {
     const segment = (this.#current ??= await this.#begin());
     segment.reserve(HEADER_BYTES + mostRecordBytes(batch));
     const start = Math.max(segment.end, HEADER_BYTES);
@@ -157,6 +173,20 @@ export class Journal {
     this.#current = undefined;
   }
 
+  /**
+   * Takes what is not needed any more out of the files: at once out of those without use, out of the others when they are
+   * released. The segment that is written ends.
+   *
+   * @returns the newest commit; when the database has it, nothing older is in the files.
+   */
+  async empty(): Promise<number> {
+    await this.#shrink();
+    await this.#appending?.catch(() => undefined); // its caller has the error
+    this.complete();
+    this.#emptyTo = this.#sequence;
+    return this.#sequence;
+  }
+
   /** The database has the oldest segment: its file is free for another. */
   async release(): Promise<void> {
     const segment = this.#complete.shift();
@@ -165,7 +195,7 @@ export class Journal {
     this.#liveBytes -= end;
     this.#applied = lastSequence;
     if (this.#kept.delete(file)) await this.#putAside(file, number);
-    else if (end <= this.#imageBytes) this.#free.push({ file, image });
+    else if (end <= this.#imageBytes && lastSequence > this.#emptyTo) this.#free.push({ file, image });
     else await this.#shrink(file);
   }
 
@@ -177,13 +207,13 @@ export class Journal {
   }
 
   /**
-   * Gives back the space of a file that a large commit has blown up. Its header stays, so that there is always a file in use. The
-   * files that were released before it lose their records too: those would be the newest ones of their keys otherwise.
+   * Cuts a released file down: it is to be empty, or a large commit has blown it up. Its header stays, so that there is always a
+   * file in use. The files that were released before it lose their records first: those would be the newest ones of their keys otherwise.
    */
-  async #shrink(file: JournalFile): Promise<void> {
-    const spares = [...this.#free.splice(0), { file }];
-    for (const spare of spares) await spare.file.shrink();
-    this.#free.push(...spares);
+  async #shrink(...released: readonly JournalFile[]): Promise<void> {
+    const files = [...this.#free.splice(0).map(({ file }) => file), ...released];
+    for (const file of files) await file.shrink();
+    this.#free.push(...files.map((file) => ({ file })));
   }
 
   /** Closes the files, and removes them if the database has everything. */

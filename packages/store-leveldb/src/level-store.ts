@@ -27,6 +27,11 @@ export interface LevelStoreOptions {
   /** Milliseconds after a long trim at which its space is given back to the file system. Default 10,000. */
   readonly compactAfterMs?: number;
   /**
+   * Milliseconds after which everything that was deleted or replaced is taken out of the files, again and again; Infinity =
+   * never. A purge rewrites the database. Default 86,400,000: a day.
+   */
+  readonly purgeAfterMs?: number;
+  /**
    * Bytes of the journal, on disk and at most as much in memory; one commit may go beyond. The older three quarters are
    * applied to the database. At least 65,536; default 16 MiB.
    */
@@ -34,6 +39,7 @@ export interface LevelStoreOptions {
 }
 
 const COMPACT_AFTER_MS = 10_000;
+const PURGE_AFTER_MS = 86_400_000;
 const JOURNAL_BYTES = 16 * 1024 * 1024;
 /** Segments of a full journal. The more there are, the longer a message has to be consumed before it costs more. */
 const SEGMENTS = 8;
@@ -55,7 +61,12 @@ export class LevelStore implements Store {
   #foundLogs: readonly LogExtent[] | undefined;
 
   constructor(options: LevelStoreOptions) {
-    this.#options = { compactAfterMs: COMPACT_AFTER_MS, journalBytes: JOURNAL_BYTES, ...options };
+    this.#options = {
+      compactAfterMs: COMPACT_AFTER_MS,
+      purgeAfterMs: PURGE_AFTER_MS,
+      journalBytes: JOURNAL_BYTES,
+      ...options,
+    };
     this.#directory = new DataDirectory(options.directory);
     this.#damage = new DamageList(this.#directory.damaged);
   }
@@ -137,7 +148,7 @@ export class LevelStore implements Store {
     const overlay = new Overlay();
     const stored = new StoredLogs();
     const reads = new Reads();
-    const { compactAfterMs, journalBytes } = this.#options;
+    const { compactAfterMs, purgeAfterMs, journalBytes } = this.#options;
     const segmentBytes = journalBytes / SEGMENTS;
     const journal = new Journal({ path: this.#directory.journal, segmentBytes, damage: this.#damage });
     const writer = new DatabaseWriter({
@@ -149,6 +160,7 @@ export class LevelStore implements Store {
       stored,
       reads,
       compactAfterMs,
+      purgeAfterMs,
       journalBytes,
     });
     const reader = new LevelReader(database, this.#damage, reads);

@@ -41,6 +41,7 @@ describe("DatabaseWriter", () => {
       stored: new StoredLogs(),
       reads: new Reads(),
       compactAfterMs: 60_000,
+      purgeAfterMs: Infinity,
       journalBytes: 524_288,
     });
     writer.trim(1, 0, 10);

@@ -8,6 +8,7 @@ import { join } from "node:path";
 
 import type { Damage, Store, StoreBatch, StoredBlock, Table } from "@heirloom/core";
 import { LevelStore } from "@heirloom/store-leveldb";
+import type { LevelStoreOptions } from "@heirloom/store-leveldb";
 
 import { PowerCut, sectorsOf } from "./power-cut.ts";
 import type { SeenWrite } from "./power-cut.ts";
@@ -161,6 +162,7 @@ interface Cut {
 export class PowerCutRun {
   readonly #random: () => number;
   readonly #cutsPerRound: number;
+  readonly #options: Partial<LevelStoreOptions>;
   #parent = "";
   #number = 0;
   #model = new Model(
@@ -169,9 +171,10 @@ export class PowerCutRun {
   );
   #next = this.#model;
 
-  constructor(seed: number, cutsPerRound: number) {
+  constructor(seed: number, cutsPerRound: number, purgeAfterMs = Infinity) {
     this.#random = randomOf(seed);
     this.#cutsPerRound = cutsPerRound;
+    this.#options = { journalBytes: 65_536, purgeAfterMs };
   }
 
   /** Each round begins with what the last cut of the round before left. */
@@ -191,7 +194,7 @@ export class PowerCutRun {
     const power = new PowerCut(directory, (write) => {
       if (this.#random() < odds || cuts.length === 0) cuts.push(this.#cut(power, write));
     });
-    const store = new LevelStore({ directory, journalBytes: 65_536 });
+    const store = new LevelStore({ directory, ...this.#options });
     try {
       await store.open();
       for (let number = 0; number < COMMITS_BEFORE_CUT; number++) {
@@ -224,7 +227,7 @@ export class PowerCutRun {
 
   /** Opens what a cut left, and finds out which of the two states it has. */
   async #check({ directory, expected: [resolved, underWay] }: Cut): Promise<Model> {
-    const store = new LevelStore({ directory, journalBytes: 65_536 });
+    const store = new LevelStore({ directory, ...this.#options });
     await store.open();
     try {
       assert.deepEqual(store.damage.filter(isDamage), []);

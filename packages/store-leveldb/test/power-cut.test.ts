@@ -10,4 +10,8 @@ describe("LevelStore and power cuts", () => {
       await new PowerCutRun(seed, 8).run(3);
     });
   }
+
+  it("has it also when everything is rewritten again and again meanwhile", async () => {
+    await new PowerCutRun(3, 8, 1).run(3);
+  });
 });

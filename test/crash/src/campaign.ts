@@ -1,6 +1,7 @@
 // A crash run: clients under load, the real server killed at random moments and started again on the same data, and at the
 // end everything read and judged.
 
+import { utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { PacketType, type ProtocolVersion, type QoS } from "@heirloom/codec";
 import { newDirectory, removeDirectory } from "#interop/directory";
@@ -180,11 +181,17 @@ class Campaign {
 
   /** Start, load, kill. */
   async #round(): Promise<void> {
+    if (this.#random() < 0.5) await this.#makePurgeDue();
     if (this.#random() * KILLED_START_EACH < 1) await this.#killedStart();
     const server = await this.#start();
     await this.#connectAll(server.port);
     await this.#load(server.port, LIVE_MS.least + this.#random() * (LIVE_MS.most - LIVE_MS.least));
     await this.#end(server);
+  }
+
+  /** The next start finds that all files have to be rewritten, as if the last time had been long ago. */
+  async #makePurgeDue(): Promise<void> {
+    if (this.#serverOptions.data !== undefined) await utimes(join(this.#serverOptions.data, "format"), 1, 1);
   }
 
   /** A start that is killed has to leave everything for the next one. */

@@ -49,7 +49,7 @@ async function runAction(args: Arguments): Promise<void> {
 async function serve(settings: Settings, args: Arguments): Promise<void> {
   const first = settings.store === "memory" || !existsSync(settings.data);
   const permissions = await permissionsOf(settings);
-  const store = await makeStore(settings.store, settings.data);
+  const store = await makeStore(settings);
   const broker = new Broker({ settings, store, world: new NodeWorld(), hooks: undefined, permissions });
   // Nothing of what is under way may still be acknowledged: the process ends in this very call.
   broker.on("storeFailed", ({ error }) => fail(error));

@@ -99,6 +99,7 @@ export function seconds(range: Range, never?: number): Kind<number> {
     expectedOfProgram: `seconds ${between(range, String)}`,
     parse,
     show,
+    never,
   });
 }
 
@@ -159,10 +160,12 @@ function number(about: {
   expectedOfProgram?: string;
   parse: (input: string) => number | undefined;
   show: (value: number) => string;
+  never?: number | undefined;
 }): Kind<number> {
   const { minimum, maximum } = about.range;
-  const accepts = (value: number): boolean => Number.isInteger(value) && value >= minimum && value <= maximum;
-  const { expected, expectedOfProgram = expected } = about;
+  const { expected, expectedOfProgram = expected, never } = about;
+  const accepts = (value: number): boolean =>
+    value === never || (Number.isInteger(value) && value >= minimum && value <= maximum);
   return {
     expected,
     expectedOfProgram,

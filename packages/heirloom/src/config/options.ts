@@ -14,9 +14,12 @@ export interface GeneralOptions {
   readonly store?: "leveldb" | "memory";
   /** The data directory of the store "leveldb". */
   readonly data?: string;
+  /** Seconds after which everything that was deleted is taken out of the files, again and again; Infinity = never. Default a day. */
+  readonly purgeInterval?: number;
 }
 
 export const DEFAULT_DATA_DIRECTORY = "./heirloom-data";
+export const DEFAULT_PURGE_INTERVAL = 86_400;
 /** The largest values that the standard's fields hold, and the largest that this program counts to. */
 export const MAXIMUM: Readonly<Record<"u16" | "u32" | "packet" | "bytes" | "count", number>> = {
   u16: 65_535,
@@ -63,6 +66,14 @@ export const GENERAL_OPTIONS: OptionTable<GeneralOptions> = {
     kind: path,
     default: DEFAULT_DATA_DIRECTORY,
     description: "The data directory. In a file, a relative path begins at the directory of the file.",
+  },
+  purgeInterval: {
+    name: "purgeInterval",
+    kind: seconds({ minimum: 60, maximum: 2_073_600 }, Infinity),
+    default: "1d",
+    description:
+      "How long messages, sessions and retained messages that are gone may still stand somewhere in the files of the data " +
+      "directory. After this time all files are written anew without them, a few megabytes at a time.",
   },
 };
 

@@ -17,7 +17,13 @@ import { checkFields } from "./fields.ts";
 import { seen, type Finding } from "./findings.ts";
 import type { ListenerOptions } from "./listener-options.ts";
 import { resolveListener, type ListenerSettings } from "./listener-settings.ts";
-import { DEFAULT_DATA_DIRECTORY, LIMIT_OPTIONS, type GeneralOptions } from "./options.ts";
+import {
+  DEFAULT_DATA_DIRECTORY,
+  DEFAULT_PURGE_INTERVAL,
+  GENERAL_OPTIONS,
+  LIMIT_OPTIONS,
+  type GeneralOptions,
+} from "./options.ts";
 import type { PermissionOptions } from "../permissions/options.ts";
 import { readPermissions, type PermissionSettings, type ReadPermissions } from "../permissions/settings.ts";
 
@@ -38,6 +44,8 @@ export interface Settings {
   readonly listeners: readonly ListenerSettings[];
   readonly store: "leveldb" | "memory";
   readonly data: string;
+  /** Seconds; Infinity = never. */
+  readonly purgeInterval: number;
   readonly allowAnonymous: boolean;
   readonly limits: Limits;
   readonly admission: AdmissionLimits;
@@ -56,6 +64,8 @@ export interface Settings {
  */
 export function resolveSettings(options: ServerOptions, identifies: boolean, findings: Finding[]): Settings {
   const limits = { ...serverLimits(), ...options.limits };
+  const { purgeInterval = DEFAULT_PURGE_INTERVAL } = options;
+  checkFields({ purgeInterval }, { purgeInterval: GENERAL_OPTIONS.purgeInterval }, [], findings);
   checkFields(options.limits ?? {}, LIMIT_OPTIONS, ["limits"], findings);
   checkFields(admissionOptionsOf(options), ADMISSION_OPTIONS, [], findings);
   const admission = resolveAdmission(options);
@@ -75,6 +85,7 @@ export function resolveSettings(options: ServerOptions, identifies: boolean, fin
     ),
     store: options.store ?? "leveldb",
     data: options.data ?? DEFAULT_DATA_DIRECTORY,
+    purgeInterval,
     allowAnonymous,
     limits,
     admission,

@@ -1,0 +1,227 @@
+// What was deleted or replaced is taken out of every file after a time, wherever LevelDB and the journal have put it.
+
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { cp, readdir, readFile, stat, utimes } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { setTimeout } from "node:timers/promises";
+
+import { ClassicLevel } from "classic-level";
+
+import { DamageList } from "../dist/damage-list.js";
+import { DataDirectory } from "../dist/data-directory.js";
+import { Journal } from "../dist/journal.js";
+import { Purge } from "../dist/purge.js";
+import { Reads } from "../dist/reads.js";
+import { batchOf, block, newDirectory, openStore, recordsOf } from "./support.ts";
+
+/** Which of these bytes any file of the directory has in it. A file may be gone while it is looked at. */
+async function found(directory: string, canaries: readonly Buffer[]): Promise<number[]> {
+  const names = await readdir(directory, { recursive: true });
+  const files = await Promise.all(
+    names.map((name) => readFile(join(directory, name)).catch(() => Buffer.alloc(0))),
+  );
+  return [...canaries.keys()].filter((at) => files.some((file) => file.includes(canaries[at] ?? "")));
+}
+
+async function filesOf(directory: string): Promise<Set<string>> {
+  return new Set((await readdir(join(directory, "leveldb"))).filter((name) => name.endsWith(".ldb")));
+}
+
+/** Waits until only these canaries are left. The time limit of the test is the only clock. */
+async function untilOnly(
+  directory: string,
+  canaries: readonly Buffer[],
+  left: readonly number[],
+): Promise<void> {
+  while ((await found(directory, canaries)).join() !== left.join()) await setTimeout(20);
+}
+
+describe("Purge", () => {
+  // Its own timers let the process end.
+  let keepingAlive: NodeJS.Timeout;
+  before(() => {
+    keepingAlive = setInterval(() => undefined, 60_000);
+  });
+  after(() => {
+    clearInterval(keepingAlive);
+  });
+
+  it("takes records and blocks that are gone out of the files, however few they are - attack STORE-04", async (t) => {
+    const directory = await newDirectory(t);
+    const canaries = Array.from({ length: 4 }, () => randomBytes(64));
+    const [deleted, replaced, trimmed, kept] = canaries as [Buffer, Buffer, Buffer, Buffer];
+    const store = await openStore(t, directory, { purgeAfterMs: 50 });
+    await store.commit(
+      batchOf((batch) => {
+        batch.put("retained", "a", deleted);
+        batch.put("session", "b", replaced);
+        batch.append({ logId: 1, firstIndex: 0, lastIndex: 0, bytes: trimmed });
+        batch.append({ logId: 1, firstIndex: 1, lastIndex: 1, bytes: kept });
+      }),
+    );
+    // From the journal to the database, and all of it stays.
+    await untilOnly(join(directory, "leveldb"), canaries, [0, 1, 2, 3]);
+    await store.commit(
+      batchOf((batch) => {
+        batch.delete("retained", "a");
+        batch.put("session", "b", kept);
+        batch.trim(1, 0, 1);
+      }),
+    );
+    await untilOnly(directory, canaries, [3]);
+    await store.close();
+    assert.deepEqual(await found(directory, canaries), [3]);
+    const next = await openStore(t, directory);
+    assert.deepEqual(await recordsOf(next, "retained"), []);
+    assert.deepEqual(await recordsOf(next, "session"), [["b", kept.toString("latin1")]]);
+    const [block] = await next.readLog(1, 0, 1000);
+    assert.equal(block?.firstIndex, 1);
+    assert.deepEqual(next.damage, []);
+  });
+
+  it("rewrites every file of a large database while commits go on", async (t) => {
+    const directory = await newDirectory(t);
+    const canary = randomBytes(64);
+    const model = new Map<string, string>();
+    const first = await openStore(t, directory, { purgeAfterMs: Infinity, journalBytes: 65_536 });
+    for (let round = 0; round < 200; round++) {
+      await first.commit(
+        batchOf((batch) => {
+          for (let at = 0; at < 8; at++) {
+            const key = `${"long/topic/".repeat(6)}${randomBytes(2).toString("hex")}`;
+            batch.put("retained", key, canary);
+            const value = randomBytes(65_536);
+            if (at % 2 === 0) batch.delete("retained", key);
+            else batch.put("retained", key, value);
+            if (at % 2 === 0) model.delete(key);
+            else model.set(key, value.toString("latin1"));
+          }
+          batch.put("session", "one", canary);
+        }),
+      );
+    }
+    // Written and replaced in memory: both may get to a file, and nothing newer ever lies above it.
+    for (const value of [canary, Buffer.of(1)])
+      await first.commit(batchOf((batch) => batch.put("session", "one", value)));
+    await first.close();
+    const former = await filesOf(directory);
+    assert.ok(former.size > 6, `${former.size} files`);
+    // As if it had been made long ago.
+    await utimes(join(directory, "format"), 1, 1);
+    const store = await openStore(t, directory, { purgeAfterMs: 3_600_000 });
+    let commits = 0;
+    while ((await stat(join(directory, "format"))).mtimeMs < 10_000) {
+      await store.commit(batchOf((batch) => batch.put("session", `client-${commits}`, Buffer.of(2))));
+      commits++;
+    }
+    assert.ok(commits > 10, `${commits} commits`);
+    assert.deepEqual(
+      [...(await filesOf(directory))].filter((file) => former.has(file)),
+      [],
+    );
+    assert.deepEqual(await found(directory, [canary]), []);
+    const records = await recordsOf(store, "retained");
+    assert.deepEqual(new Map(records.map(([key, value]) => [key, value])), model);
+    assert.equal((await recordsOf(store, "session")).length, commits + 1);
+    await store.close();
+  });
+
+  it("takes out what was replaced before LevelDB wrote it to a file", async (t) => {
+    const directory = await newDirectory(t);
+    const canary = randomBytes(64);
+    const store = await openStore(t, directory, { purgeAfterMs: 500, journalBytes: 65_536 });
+    // Both get to the database, and at once into the same file, above which nothing newer lies.
+    for (const value of [canary, Buffer.of(1)]) {
+      await store.commit(batchOf((batch) => batch.put("session", "one", value)));
+      for (let number = 0; number < 8; number++)
+        await store.commit(batchOf((batch) => batch.put("session", "other", randomBytes(16_384))));
+    }
+    await untilOnly(directory, [canary], []);
+    assert.equal((await recordsOf(store, "session"))[0]?.[1], "\x01");
+    await store.close();
+  });
+
+  it("rewrites nothing while those still read who began before: what they may see would be kept", async (t) => {
+    const directory = new DataDirectory(await newDirectory(t));
+    await directory.prepare();
+    await directory.makeJournal();
+    await directory.writeFormat();
+    const database = new ClassicLevel<Buffer, Buffer>(directory.database, {
+      keyEncoding: "buffer",
+      valueEncoding: "buffer",
+    });
+    await database.open();
+    const damage = new DamageList(directory.damaged);
+    const journal = new Journal({ path: directory.journal, segmentBytes: 65_536, damage });
+    await journal.begin();
+    const reads = new Reads();
+    const end = reads.begin();
+    let rewritten = 0;
+    const rewrite = (): Promise<void> => {
+      rewritten++;
+      return Promise.resolve();
+    };
+    let begun = (): void => undefined;
+    const beginning = new Promise<void>((resolve) => (begun = resolve));
+    const purge = new Purge({ database, directory, journal, reads, afterMs: 1, rewrite, begun });
+    purge.schedule();
+    await beginning;
+    for (let step = 0; step < 5; step++) await purge.step();
+    assert.equal(rewritten, 0);
+    end();
+    while (purge.isRunning) await purge.step();
+    assert.equal(rewritten, 1);
+    purge.stop();
+    await journal.close(true);
+    await database.close();
+  });
+
+  it("begins with the first commit: until then what `open` found is read", async (t) => {
+    const directory = await newDirectory(t);
+    const first = await openStore(t, directory, { purgeAfterMs: Infinity });
+    await first.commit(batchOf((batch) => batch.append(block(1, 0, 9))));
+    // As after a kill: everything is in the journal.
+    const killed = `${directory}-killed`;
+    await cp(directory, killed, { recursive: true });
+    await first.close();
+    await utimes(join(killed, "format"), 1, 1);
+    const store = await openStore(t, killed, { purgeAfterMs: 3_600_000 });
+    // As long as a purge of so little takes.
+    for (let turn = 0; turn < 50; turn++) await setTimeout(1);
+    assert.deepEqual(
+      (await store.loadLogs()).map(({ lastBlock }) => lastBlock.lastIndex),
+      [9],
+    );
+    await store.commit(batchOf((batch) => batch.put("session", "one", Buffer.of(1))));
+    while ((await stat(join(killed, "format"))).mtimeMs < 10_000) await setTimeout(20);
+    assert.deepEqual(
+      (await store.loadLogs()).map(({ lastBlock }) => lastBlock.lastIndex),
+      [9],
+    );
+    await store.close();
+  });
+
+  it("is given up when the store is closed, and begun again at the next start", async (t) => {
+    const directory = await newDirectory(t);
+    const canary = randomBytes(64);
+    const first = await openStore(t, directory, { purgeAfterMs: Infinity });
+    await first.commit(batchOf((batch) => batch.put("session", "one", canary)));
+    await first.close();
+    await utimes(join(directory, "format"), 1, 1);
+    for (let start = 0; start < 3; start++) {
+      const store = await openStore(t, directory, { purgeAfterMs: 3_600_000 });
+      await store.commit(batchOf((batch) => batch.put("session", "one", Buffer.of(start))));
+      await store.close();
+    }
+    const store = await openStore(t, directory, { purgeAfterMs: 3_600_000 });
+    await store.commit(batchOf((batch) => batch.put("session", "two", Buffer.of(3))));
+    await untilOnly(directory, [canary], []);
+    assert.deepEqual(await recordsOf(store, "session"), [
+      ["one", "\x02"],
+      ["two", "\x03"],
+    ]);
+    await store.close();
+  });
+});
