@@ -7,7 +7,7 @@ import { JOURNAL_TAG } from "./keys.ts";
 import type { Database } from "./level-reader.ts";
 
 /** Bytes that are rewritten in one go. With more, LevelDB would split what it puts above them, and leave files between. */
-const SLICE_BYTES = 8 * 1024 * 1024;
+export const SLICE_BYTES: number = 8 * 1024 * 1024;
 
 /** Keys are told apart by so many bytes when they are divided into slices. */
 const PREFIX_BYTES = 32;

@@ -2,26 +2,17 @@
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { Compaction } from "../dist/compaction.js";
 import { blockKey } from "../dist/keys.js";
 import { Reads } from "../dist/reads.js";
-import { batchOf, newDirectory, openStore } from "./support.ts";
+import { batchOf, found, keepAlive, newDirectory, openStore, untilOnly } from "./support.ts";
 
 /** More than have to be trimmed before it is worth it. A trim goes in steps, and the last may come after the rewriting. */
 const INDEXES = 40_000;
 const BLOCK = 1_000;
 /** What was trimmed first is gone for sure. */
 const CANARIES = 20_000;
-
-/** Whether any file of the directory has these bytes in it. A file may be gone while it is looked at. */
-async function isFound(directory: string, bytes: Buffer): Promise<boolean> {
-  const names = await readdir(directory, { recursive: true });
-  const files = names.map((name) => readFile(join(directory, name)).catch(() => Buffer.alloc(0)));
-  return (await Promise.all(files)).some((file) => file.includes(bytes));
-}
 
 function compactionOf(
   afterMs: number,
@@ -32,14 +23,7 @@ function compactionOf(
 }
 
 describe("Compaction", () => {
-  // Its own timers let the process end.
-  let keepingAlive: NodeJS.Timeout;
-  before(() => {
-    keepingAlive = setInterval(() => undefined, 60_000);
-  });
-  after(() => {
-    clearInterval(keepingAlive);
-  });
+  keepAlive();
 
   it("remembers a bounded number of logs, and the one that is to be rewritten among them", async () => {
     const rewritten: string[] = [];
@@ -117,12 +101,11 @@ describe("Compaction", () => {
     );
     await first.close();
     // Looked for while nobody writes: LevelDB moves what it finds to other files when it opens.
-    assert.ok(await isFound(directory, canary));
+    assert.deepEqual(await found(directory, [canary]), [0]);
     const store = await openStore(t, directory, { compactAfterMs: 0 });
     await store.commit(batchOf((batch) => batch.trim(1, 0, INDEXES)));
-    // The time limit of the test is the only clock.
-    while (await isFound(directory, canary));
+    await untilOnly(directory, [canary], []);
     await store.close();
-    assert.equal(await isFound(directory, canary), false);
+    assert.deepEqual(await found(directory, [canary]), []);
   });
 });

@@ -1,9 +1,11 @@
 // What the tests of the durable store share: directories of their own, batches, and access to the bytes behind the store.
 
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { after, before } from "node:test";
 import type { TestContext } from "node:test";
+import { setTimeout as passed } from "node:timers/promises";
 
 import { StoreBatch } from "@heirloom/core";
 import type { Store, StoredBlock, Table } from "@heirloom/core";
@@ -28,6 +30,43 @@ export async function openStore(
   await store.open();
   t.after(() => store.close());
   return store;
+}
+
+/** For a suite that waits for timers of the store, which by themselves let the process end. */
+export function keepAlive(): void {
+  let timer: NodeJS.Timeout;
+  before(() => {
+    timer = setInterval(() => undefined, 60_000);
+  });
+  after(() => {
+    clearInterval(timer);
+  });
+}
+
+/** Which of these bytes any file of the directory has in it. A file may be gone while it is looked at. */
+export async function found(directory: string, canaries: readonly Buffer[]): Promise<number[]> {
+  const names = await readdir(directory, { recursive: true });
+  const files = await Promise.all(
+    names.map((name) => readFile(join(directory, name)).catch(() => Buffer.alloc(0))),
+  );
+  return [...canaries.keys()].filter((at) => files.some((file) => file.includes(canaries[at] ?? "")));
+}
+
+/**
+ * Waits until only these canaries are left. The time limit of the test is the only clock.
+ * One look alone could miss what is moved from one file to another meanwhile.
+ */
+export async function untilOnly(
+  directory: string,
+  canaries: readonly Buffer[],
+  left: readonly number[],
+): Promise<void> {
+  for (let looks = 0; looks < 2; looks++) {
+    while ((await found(directory, canaries)).join() !== left.join()) {
+      looks = 0;
+      await passed(20);
+    }
+  }
 }
 
 export function batchOf(build: (batch: StoreBatch) => void): StoreBatch {
