@@ -84,6 +84,8 @@ export class Broker implements ConnectionHost {
   readonly #subscriptionCheck: SubscriptionCheck;
   readonly #sweep: Deadline = new Deadline(() => this.#sweepNow(true));
   #isOpen = false;
+  /** So much of the store's damage was told. */
+  #damageTold = 0;
 
   constructor(options: BrokerOptions) {
     const { store, world } = options;
@@ -196,7 +198,7 @@ export class Broker implements ConnectionHost {
   async open(): Promise<void> {
     await this.#context.store.open();
     await new Recovery(this.#parts).run();
-    for (const damage of this.#context.store.damage) this.#context.observer.event("damaged", damage);
+    this.#tellDamage();
     this.#isOpen = true;
     this.#context.deadlines.set(this.#sweep, this.#context.turn.nowMs + SWEEP_MS);
     this.#context.rules?.permissions.start(() => {
@@ -294,9 +296,18 @@ export class Broker implements ConnectionHost {
     const { logs, deadlines, turn } = this.#context;
     logs.sweep(this.limits);
     if (!again) return;
+    this.#tellDamage();
     this.#context.memory.look();
     if (this.#parts.sessions.size + this.#parts.retained.size > 0) turn.keepTime(IDLE_MARK_MS);
     deadlines.set(this.#sweep, turn.nowMs + SWEEP_MS);
+  }
+
+  /** What the store has found broken since this was called last. */
+  #tellDamage(): void {
+    const { store, observer } = this.#context;
+    const { damage } = store;
+    for (const each of damage.slice(this.#damageTold)) observer.event("damaged", each);
+    this.#damageTold = damage.length;
   }
 
   // --- ConnectionHost --------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  type Damage,
   type DamagedBlock,
   MemoryStore,
   type Store,
@@ -168,6 +169,17 @@ test("reports records that it cannot understand, and goes on with the rest", asy
   await broker.restart();
   assert.equal(broker.eventsOf("damaged").length, 3);
   assert.deepEqual((await resume(broker, "good")).words, ["CONNACK 0x00 present=1"]);
+});
+
+test("tells once what the store finds broken, at its opening and later", async () => {
+  const broker = await MemoryBroker.start();
+  const damage = broker.disk.store.damage as Damage[];
+  damage.push({ place: "log 1", reason: "not readable" });
+  await broker.restart();
+  assert.deepEqual(broker.eventsOf("damaged"), damage);
+  damage.push({ place: "log 2", reason: "not readable", setAside: "a copy" });
+  await broker.advance(3);
+  assert.deepEqual(broker.eventsOf("damaged"), damage);
 });
 
 /** A store that lost the blocks of logs from one index on, up to another. */

@@ -6,12 +6,14 @@ import { setTimeout as passed } from "node:timers/promises";
 import { StoreError } from "@heirloom/core";
 
 import { NOTHING } from "./compaction.ts";
+import type { DamageList } from "./damage-list.ts";
 import type { DataDirectory } from "./data-directory.ts";
-import { isOutOfSpace } from "./errors.ts";
+import { isOutOfSpace, messageOf } from "./errors.ts";
 import type { Journal } from "./journal.ts";
 import type { Database } from "./level-reader.ts";
 import type { Reads } from "./reads.ts";
 import { rewriteAll } from "./rewriting.ts";
+import { isUnreadable, walk } from "./walk.ts";
 
 /** Free bytes of the file system without which nothing is rewritten: a slice and its copy, several times. */
 const SPARE_BYTES = 64 * 1024 * 1024;
@@ -27,6 +29,7 @@ const MOST_MS = 2 ** 31 - 1;
 
 export interface PurgeParts {
   readonly database: Database;
+  readonly damage: DamageList;
   readonly directory: DataDirectory;
   readonly journal: Journal;
   readonly reads: Reads;
@@ -94,17 +97,38 @@ export class Purge {
     const { afterMs } = this.#parts;
     if (afterMs > MOST_MS || this.#isStopped) return;
     // A clock that was set back is no reason to wait longer.
-    this.#timer = setTimeout(() => this.#begin(), Math.min(Math.max(ms, 0), afterMs)).unref();
+    this.#timer = setTimeout(() => void this.#begin(), Math.min(Math.max(ms, 0), afterMs)).unref();
   }
 
-  #begin(): void {
+  async #begin(): Promise<void> {
     const { journal, afterMs, begun } = this.#parts;
     if (journal.newest === this.#newest) {
       this.#wait(afterMs); // nothing was deleted since
       return;
     }
+    if (!(await this.#isReadable()) || this.#isStopped) return;
     this.#steps = this.#run();
     begun();
+  }
+
+  /** Where LevelDB cannot read all of its files, they are not rewritten any more. */
+  async #isReadable(): Promise<boolean> {
+    const { database, damage, reads, afterMs } = this.#parts;
+    const end = reads.begin();
+    try {
+      await walk(database, () => this.#isStopped);
+      return true;
+    } catch (error) {
+      if (isUnreadable(error)) {
+        const reason = `LevelDB could not read a part of its files: ${messageOf(error)}`;
+        damage.note("database", `${reason}; what is deleted stays in them until they are repaired`);
+      } else {
+        this.#wait(afterMs / RETRY_PART); // closed meanwhile
+      }
+      return false;
+    } finally {
+      end();
+    }
   }
 
   /** @returns whether it took everything out. */

@@ -18,6 +18,8 @@ import { SLICE_BYTES } from "../dist/rewriting.js";
 import {
   batchOf,
   block,
+  breakTable,
+  fillTables,
   found,
   keepAlive,
   newDirectory,
@@ -158,7 +160,7 @@ describe("Purge", () => {
     };
     let begun = (): void => undefined;
     const beginning = new Promise<void>((resolve) => (begun = resolve));
-    const purge = new Purge({ database, directory, journal, reads, afterMs: 1, rewrite, begun });
+    const purge = new Purge({ database, damage, directory, journal, reads, afterMs: 1, rewrite, begun });
     purge.schedule();
     await beginning;
     for (let step = 0; step < 5; step++) await purge.step();
@@ -169,6 +171,24 @@ describe("Purge", () => {
     purge.stop();
     await journal.close(true);
     await database.close();
+  });
+
+  it("leaves files alone of which LevelDB cannot read a part: rewriting them would end all writing for good", async (t) => {
+    const directory = await newDirectory(t);
+    await fillTables(t, directory);
+    await breakTable(directory);
+    await utimes(join(directory, "format"), 1, 1);
+    const store = await openStore(t, directory, { purgeAfterMs: 3_600_000 });
+    let commits = 0;
+    const isTold = (): boolean => store.damage.some(({ place }) => place === "database");
+    for (; !isTold(); commits++)
+      await store.commit(batchOf((batch) => batch.put("session", `client-${commits}`, Buffer.of(1))));
+    const [told] = store.damage.filter(({ place }) => place === "database");
+    assert.match(told?.reason ?? "", /^LevelDB could not read a part of its files: Corruption: .+ repaired$/);
+    assert.equal((await stat(join(directory, "format"))).mtimeMs, 1000);
+    await store.close();
+    const next = await openStore(t, directory, { purgeAfterMs: Infinity });
+    assert.equal((await recordsOf(next, "session")).length, commits);
   });
 
   it("begins with the first commit: until then what `open` found is read", async (t) => {

@@ -9,7 +9,16 @@ import { after, before, describe, it } from "node:test";
 import { StoreBatch, StoreError } from "@heirloom/core";
 import { LevelStore, repairStore } from "@heirloom/store-leveldb";
 
-import { batchOf, keysOf, newDirectory, openStore } from "./support.ts";
+import {
+  batchOf,
+  breakTable,
+  fillTables,
+  keysOf,
+  newDirectory,
+  openStore,
+  recordsOf,
+  withDatabase,
+} from "./support.ts";
 
 describe("repair", () => {
   let directory: string;
@@ -81,6 +90,37 @@ describe("repair", () => {
     for await (const records of store.load("session")) count += records.length;
     await store.close();
     assert.equal(count, 100);
+  });
+
+  it("rebuilds a database of which a part cannot be read, and all the rest is there", async (t) => {
+    const path = await newDirectory(t);
+    const values = await fillTables(t, path);
+    await breakTable(path);
+    const { outcome, setAside, damage } = await repairStore(path);
+    assert.equal(outcome, "rebuilt");
+    assert.ok(setAside !== undefined && existsSync(setAside));
+    assert.deepEqual(damage, []);
+    assert.equal(
+      existsSync(join(path, "leveldb", "lost")),
+      false,
+      "what was replaced stands in the copy only",
+    );
+    await withDatabase(path, (database) => {
+      assert.equal(
+        database.getProperty("leveldb.num-files-at-level0"),
+        "0",
+        "what is newer lies above what is older",
+      );
+      return Promise.resolve();
+    });
+    assert.deepEqual(await repairStore(path), { outcome: "intact", damage: [] });
+    const store = await openStore(t, path);
+    const records = await recordsOf(store, "retained");
+    assert.ok(records.length < values.size, "nothing was broken");
+    assert.ok(records.length > values.size - 10, `${records.length} of ${values.size}`);
+    for (const [key, value] of records) assert.ok(value === values.get(key), key);
+    await store.commit(batchOf((batch) => batch.put("session", "new", Buffer.of(1))));
+    assert.deepEqual(store.damage, []);
   });
 
   it("refuses what is no data directory", async () => {

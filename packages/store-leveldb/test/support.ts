@@ -1,6 +1,7 @@
 // What the tests of the durable store share: directories of their own, batches, and access to the bytes behind the store.
 
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before } from "node:test";
@@ -93,6 +94,35 @@ export async function keysOf(store: LevelStore, table: Table): Promise<string[]>
   const keys: string[] = [];
   for await (const group of store.load(table)) keys.push(...group.map(([key]) => key));
   return keys;
+}
+
+/** Makes a store with several tables of LevelDB, and closes it. @returns its retained records, each of which was written once. */
+export async function fillTables(t: TestContext, directory: string): Promise<Map<string, string>> {
+  const store = await openStore(t, directory, { purgeAfterMs: Infinity, journalBytes: 65_536 });
+  const values = new Map<string, string>();
+  for (let round = 0; round < 100; round++) {
+    await store.commit(
+      batchOf((batch) => {
+        for (let at = 0; at < 64; at++) {
+          const value = randomBytes(4096);
+          batch.put("retained", `t/${round}/${at}`, value);
+          values.set(`t/${round}/${at}`, value.toString("latin1"));
+        }
+      }),
+    );
+  }
+  await store.close();
+  return values;
+}
+
+/** Writes over so much of the oldest table that the place of a value is hit, and not only the value. */
+export async function breakTable(directory: string): Promise<void> {
+  const database = join(directory, "leveldb");
+  const [name] = (await readdir(database)).filter((each) => each.endsWith(".ldb")).sort();
+  const path = join(database, name ?? "");
+  const bytes = await readFile(path);
+  randomBytes(8192).copy(bytes, bytes.length >> 1);
+  await writeFile(path, bytes);
 }
 
 /** Opens the database behind a closed store, lets the test change it, and closes it again. */

@@ -32,7 +32,7 @@ export const HELP: string = `Usage: heirloom [options]
        heirloom conformance --host HOST --port PORT [--version 3.1|3.1.1|5.0] [--json]
                         plays the conformance suite to any broker and prints what failed
        heirloom repair --data DIR
-                        rebuilds a data directory that does not open any more
+                        rebuilds a data directory that does not open or cannot be read
        heirloom passwd [--scram] [--stdin] [--delete] FILE USER
                         sets or deletes a password in a password file
        heirloom doctor [options] [--json]

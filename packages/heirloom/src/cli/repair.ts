@@ -8,8 +8,8 @@ import { ExitCode, exitCodeOf } from "./exit-codes.ts";
 
 const HELP = `Usage: heirloom repair [--data DIR]
 
-Rebuilds a data directory that does not open any more from what can be read, and keeps the old one beside it. What opens
-is left as it is. The server must not run.
+Rebuilds a data directory that does not open any more, or of which a part cannot be read, from what can be read, and keeps
+the old one beside it. What is whole is left as it is. The server must not run.
 
   --data DIR       data directory (default ${DEFAULT_DATA_DIRECTORY})
   --help           print this`;
@@ -29,7 +29,7 @@ export async function repair(args: readonly string[]): Promise<void> {
       return;
     }
     const { outcome, setAside, damage } = await repairStore(values.data);
-    if (outcome === "intact") console.log(`${values.data} opens; nothing was done`);
+    if (outcome === "intact") console.log(`${values.data} can be read; nothing was done`);
     else
       console.log(
         `${values.data} is rebuilt from what could be read; as it was, it stands in ${setAside ?? ""}`,
