@@ -49,8 +49,10 @@ function stateValue({ applied, isOpen }: JournalState): Buffer {
 export interface CheckpointParts {
   readonly overlay: Overlay;
   readonly stored: StoredLogs;
-  /** Deletes what waits to be deleted of a log; `undefined` when there is nothing. */
-  readonly trim: (logId: number) => Promise<void> | undefined;
+  /** Whether something waits to be deleted of a log. */
+  readonly isTrimmed: (logId: number) => boolean;
+  /** Deletes it. */
+  readonly trim: (logId: number) => Promise<void>;
 }
 
 type Step = ReturnType<Database["batch"]>;
@@ -62,6 +64,8 @@ export class Checkpoint {
   readonly #encoder = new BatchEncoder();
   #step: Step;
   #bytes = 0;
+  /** The log of its last block. */
+  #logId: number | undefined;
 
   constructor(database: Database, parts: CheckpointParts) {
     this.#database = database;
@@ -80,14 +84,19 @@ export class Checkpoint {
       for (const block of blocksUpTo(tail, segment)) {
         if (block.lastIndex < tail.trimmedTo) continue;
         // Otherwise a crash could leave blocks before it that were trimmed, and a gap between that looks like damage.
-        const trimming = this.#parts.trim(tail.logId);
-        if (trimming !== undefined) await trimming;
+        if (this.#parts.isTrimmed(tail.logId)) await this.#trim(tail.logId);
         if (block.lastIndex >= tail.trimmedTo && this.#block(tail.logId, block)) await this.#endStep();
       }
     }
     this.#step.put(JOURNAL_KEY, stateValue({ applied: segment.lastSequence, isOpen: true }));
     await this.#endStep();
     this.#parts.overlay.forget(segment);
+  }
+
+  /** What the step has of the log is written first: it may be part of what was trimmed. */
+  async #trim(logId: number): Promise<void> {
+    if (this.#logId === logId) await this.#endStep();
+    await this.#parts.trim(logId);
   }
 
   #record({ segment, table, key, at, byteCount }: Cell): boolean {
@@ -99,6 +108,7 @@ export class Checkpoint {
   #block(logId: number, { segment, firstIndex, lastIndex, at, byteCount }: BlockPlace): boolean {
     // Before it is written: a trim that comes meanwhile has to know that there will be something to delete.
     this.#parts.stored.added(logId, firstIndex, lastIndex);
+    this.#logId = logId;
     this.#encoder.block(this.#step, { logId, firstIndex, lastIndex, bytes: segment.view(at, byteCount) });
     return this.#isFull(byteCount);
   }
@@ -114,6 +124,7 @@ export class Checkpoint {
     await this.#step.write({ sync: true });
     this.#step = this.#database.batch();
     this.#bytes = 0;
+    this.#logId = undefined;
   }
 }
 

@@ -104,7 +104,10 @@ export class DataDirectory {
   /** Bytes of LevelDB's own log files: as much as it has to write again when it opens. */
   async writeAheadBytes(): Promise<number> {
     let bytes = 0;
-    for (const name of await this.writeAheadLogs()) bytes += (await stat(join(this.database, name))).size;
+    for (const name of await this.writeAheadLogs()) {
+      // LevelDB may have been done with it meanwhile.
+      bytes += await stat(join(this.database, name)).then(({ size }) => size, isGone);
+    }
     return bytes;
   }
 
@@ -151,6 +154,12 @@ export class DataDirectory {
     const expected = `expected a data directory of ${FORMAT_NAME} version ${FORMAT_VERSION}`;
     return new StoreError("STORE_FORMAT", `${this.path} ${seen}, ${expected}`);
   }
+}
+
+/** No bytes, for a file that is gone. */
+function isGone(error: unknown): number {
+  if (codeOf(error) === "ENOENT") return 0;
+  throw error;
 }
 
 /** Makes names in a directory durable. Windows has no such call and needs none. */

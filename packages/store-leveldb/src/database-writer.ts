@@ -203,17 +203,18 @@ export class DatabaseWriter {
     }
   }
 
-  /** Deletes what waits to be deleted of a log; `undefined` when there is nothing. */
-  #trimLog(logId: number): Promise<void> | undefined {
+  /** Deletes all that waits to be deleted of a log. */
+  async #trimLog(logId: number): Promise<void> {
     const step = this.#trims.take(Infinity, logId);
-    return step === undefined ? undefined : this.#trim(step);
+    if (step !== undefined) await this.#trim(step);
   }
 
   async #apply(segment: Segment): Promise<void> {
     const { database, journal, overlay, stored } = this.#parts;
-    const trim = (logId: number): Promise<void> | undefined => this.#trimLog(logId);
+    const isTrimmed = (logId: number): boolean => this.#trims.has(logId);
+    const trim = (logId: number): Promise<void> => this.#trimLog(logId);
     try {
-      await new Checkpoint(database, { overlay, stored, trim }).apply(segment);
+      await new Checkpoint(database, { overlay, stored, isTrimmed, trim }).apply(segment);
     } catch (error) {
       this.#isSuspect = isOutOfSpace(error);
       throw error;

@@ -252,6 +252,8 @@ export class Journal {
    *   damaged, the database has that commit   nothing is told
    *   damaged, the next segment goes on with  nothing is told: the start in between took it for the torn end of its journal, or
    *     the same sequence number                told it
+   *   a record in front of which the next     left out, nothing is told: the disk was full, and its commit was refused
+   *     segment goes on
    *   damaged otherwise                       told, with a copy; the records around it are taken
    *   a gap in front of a record, no damage   told as missing commits: a whole file is gone
    *     there
@@ -264,7 +266,9 @@ export class Journal {
     following: number,
     sinkOf: (segment: Segment) => RecordSink,
   ): Promise<void> {
-    const { segment: number, salt, records, end, bytes } = reading;
+    const { segment: number, salt, end, bytes } = reading;
+    // The same holds for a record that was refused although it got to the disk.
+    const records = reading.records.filter(({ sequence }) => sequence < following);
     // What the database has is not missing. And at what the last process before us could not read, new records went on with
     // the same sequence number: it was never acknowledged, or told by that process.
     const faults = reading.faults.filter(

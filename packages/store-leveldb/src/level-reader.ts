@@ -193,8 +193,8 @@ export class LevelReader {
 
   /** Reads a range in groups, with one iterator: only at its end does LevelDB tell what it skipped on the way. */
   async *#groups(place: string, range: Range): AsyncGenerator<readonly Entry[]> {
-    const end = this.#reads.begin();
     const iterator = this.#database.iterator({ ...range, highWaterMarkBytes: GROUP_BYTES });
+    const end = this.#reads.begin();
     let last: Buffer | undefined;
     try {
       for (;;) {
@@ -220,8 +220,8 @@ export class LevelReader {
     maximumEntries: number,
     maximumBytes: number,
   ): Promise<readonly Entry[]> {
-    const end = this.#reads.begin();
     const iterator = this.#database.iterator({ ...range, highWaterMarkBytes: Math.max(0, maximumBytes - 1) });
+    const end = this.#reads.begin();
     try {
       return await iterator.nextv(maximumEntries);
     } catch (error) {
@@ -241,8 +241,8 @@ export class LevelReader {
     maximumBytes: number,
   ): Promise<Entry[]> {
     const found: Entry[] = [];
-    const end = this.#reads.begin();
     const iterator = this.#database.iterator(range);
+    const end = this.#reads.begin();
     let byteCount = 0;
     try {
       while (found.length < maximumEntries && (found.length === 0 || byteCount < maximumBytes)) {

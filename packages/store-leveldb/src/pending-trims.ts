@@ -16,6 +16,10 @@ export class PendingTrims {
     return this.#indexCount;
   }
 
+  has(logId: number): boolean {
+    return this.#ranges.has(logId);
+  }
+
   /** Adds a range; it is merged with what waits for the same log. */
   add(logId: number, firstIndex: number, endIndex: number): void {
     if (firstIndex >= endIndex) return;

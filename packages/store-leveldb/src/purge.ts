@@ -145,7 +145,8 @@ export class Purge {
     });
     yield* until(reads.ended());
     await database.compactRange(NOTHING, NOTHING);
-    if (isWhole) await directory.notePurge();
+    // Where that cannot be noted, the next start begins with another one.
+    if (isWhole) await directory.notePurge().catch(() => undefined);
     return isWhole;
   }
 

@@ -3,14 +3,8 @@
 
 import { setTimeout } from "node:timers/promises";
 
-import { JOURNAL_TAG } from "./keys.ts";
 import type { Database } from "./level-reader.ts";
-
-/** Bytes that are rewritten in one go. With more, LevelDB would split what it puts above them, and leave files between. */
-export const SLICE_BYTES: number = 8 * 1024 * 1024;
-
-/** Keys are told apart by so many bytes when they are divided into slices. */
-const PREFIX_BYTES = 32;
+import { slicesOf } from "./slices.ts";
 
 /** With more files in its first level, LevelDB holds up writes: its thread is needed there. */
 const MOST_NEW_FILES = 6;
@@ -21,11 +15,6 @@ const MOST_ROUNDS = 4;
 
 /** Files below this level come out of a rewriting, in which what was replaced falls away. Those above may be as they were first written. */
 const LAST_LEVEL_AS_WRITTEN = 2;
-
-interface Slice {
-  readonly from: bigint;
-  readonly to: bigint;
-}
 
 /**
  * Rewrites one slice in each step.
@@ -44,7 +33,7 @@ export async function* rewriteAll(
         await setTimeout(BUSY_MS);
         yield;
       }
-      await rewrite(keyOfNothing(from), keyOfNothing(to));
+      await rewrite(from, to);
       yield;
     }
     const present = filesAsWritten(database);
@@ -64,41 +53,4 @@ function filesAsWritten(database: Database): Set<number> {
     if (file !== undefined && level <= LAST_LEVEL_AS_WRITTEN) files.add(Number(file));
   }
   return files;
-}
-
-async function slicesOf(database: Database): Promise<Slice[]> {
-  const slices: Slice[] = [];
-  let bytes = 0;
-  for await (const part of partsOf(database, 0n, BigInt(JOURNAL_TAG + 1) << BigInt(8 * (PREFIX_BYTES - 1)))) {
-    const last = slices.at(-1);
-    bytes += part.bytes;
-    if (last !== undefined && bytes <= SLICE_BYTES)
-      slices[slices.length - 1] = { from: last.from, to: part.to };
-    else {
-      slices.push({ from: part.from, to: part.to });
-      bytes = part.bytes;
-    }
-  }
-  return slices;
-}
-
-/** Halves a range of keys until each part is small enough, or is one prefix. */
-async function* partsOf(
-  database: Database,
-  from: bigint,
-  to: bigint,
-): AsyncGenerator<Slice & { readonly bytes: number }> {
-  const bytes = await database.approximateSize(keyOfNothing(from), keyOfNothing(to));
-  if (bytes <= SLICE_BYTES || to - from === 1n) {
-    yield { from, to, bytes };
-    return;
-  }
-  const middle = (from + to) / 2n;
-  yield* partsOf(database, from, middle);
-  yield* partsOf(database, middle, to);
-}
-
-/** A key with that prefix that no record and no block has: it ends with a byte that is no UTF-8, and is too long for a block. */
-function keyOfNothing(prefix: bigint): Buffer {
-  return Buffer.from(`${prefix.toString(16).padStart(2 * PREFIX_BYTES, "0")}ff`, "hex");
 }

@@ -1,12 +1,13 @@
 // The data directory is created for its owner only, and one that is not ours, or of another version, is left alone.
 
 import assert from "node:assert/strict";
-import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
 
 import { LevelStore } from "@heirloom/store-leveldb";
 
+import { DataDirectory } from "../dist/data-directory.js";
 import { batchOf, newDirectory, openStore, recordsOf, withDatabase } from "./support.ts";
 
 describe("DataDirectory", () => {
@@ -18,6 +19,18 @@ describe("DataDirectory", () => {
       await openStore(t, directory);
       assert.equal((await stat(directory)).mode & 0o777, 0o700);
       assert.equal(await readFile(join(directory, "format"), "utf8"), "heirloom-store-leveldb 2\n");
+    },
+  );
+
+  it(
+    "counts no bytes of a log file that LevelDB removes meanwhile",
+    { skip: process.platform === "win32" },
+    async (t) => {
+      const directory = new DataDirectory(await newDirectory(t));
+      await mkdir(directory.database, { recursive: true });
+      await writeFile(join(directory.database, "000001.log"), "12345");
+      await symlink("gone", join(directory.database, "000002.log"));
+      assert.equal(await directory.writeAheadBytes(), 5);
     },
   );
 

@@ -9,6 +9,9 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 
 import type { LevelStore } from "@heirloom/store-leveldb";
 
+import { DamageList } from "../dist/damage-list.js";
+import { JournalFile } from "../dist/journal-file.js";
+import { Journal } from "../dist/journal.js";
 import { batchOf, block, newDirectory, openStore, recordsOf, withDatabase } from "./support.ts";
 
 const STATE_KEY = Buffer.of(0x50);
@@ -167,6 +170,43 @@ describe("journal", () => {
       [0, 28],
       [1, 29],
     ]);
+  });
+
+  it("never takes a refused record for the one that was acknowledged with its number, when a purge came between", async (t) => {
+    const path = await newDirectory(t);
+    await mkdir(path, { recursive: true });
+    const damage = new DamageList(`${path}-damaged`);
+    const journal = new Journal({ path, segmentBytes: 65_536, damage });
+    const put = (key: string): Promise<unknown> =>
+      journal.append(batchOf((batch) => batch.put("session", key, Buffer.of(1))));
+    await journal.begin();
+    await put("before");
+    // As a disk that finds at the sync only that it is full.
+    const write = JournalFile.prototype.write;
+    const full = t.mock.method(JournalFile.prototype, "write", async function (this: JournalFile, ...what: Parameters<JournalFile["write"]>) {
+      await write.apply(this, what);
+      throw new Error("no space left on device");
+    });
+    await assert.rejects(put("refused"));
+    full.mock.restore();
+    await journal.empty();
+    await put("acknowledged");
+    const crashed = await newDirectory(t);
+    await cp(path, crashed, { recursive: true });
+    await journal.close(false);
+    const keys: string[] = [];
+    const next = new Journal({ path: crashed, segmentBytes: 65_536, damage });
+    const nothing = (): void => undefined;
+    const sink = {
+      record: (_: unknown, key: string) => keys.push(key),
+      delete: nothing,
+      block: nothing,
+      trim: nothing,
+    };
+    await next.recover(undefined, () => sink);
+    assert.deepEqual(keys, ["before", "acknowledged"]);
+    assert.deepEqual(damage.found, []);
+    await next.close(false);
   });
 
   it("is no missing one after a commit that was larger than all of it", async (t) => {

@@ -5,6 +5,10 @@ import { readFile } from "node:fs/promises";
 import { describe, it } from "node:test";
 import type { TestContext } from "node:test";
 
+import { ClassicLevel } from "classic-level";
+import { DamageList } from "../dist/damage-list.js";
+import { LevelReader } from "../dist/level-reader.js";
+import { Reads } from "../dist/reads.js";
 import { batchOf, block, keysOf, newDirectory, openStore, withDatabase } from "./support.ts";
 
 /** Flips one bit of the value under each of the keys that `isChosen`. */
@@ -143,6 +147,21 @@ describe("LevelReader", () => {
     assert.deepEqual(extent.lastBlock, { logId: 1, firstIndex: 20, lastIndex: 29, damaged: true });
     assert.equal(other?.lastBlock.lastIndex, 5);
     assert.equal(store.damage.length, 2);
+  });
+
+  it("is not taken for reading when the database is not open", async (t) => {
+    const directory = await newDirectory(t);
+    const database = new ClassicLevel<Buffer, Buffer>(directory, {
+      keyEncoding: "buffer",
+      valueEncoding: "buffer",
+    });
+    await database.open();
+    await database.close();
+    const reads = new Reads();
+    const reader = new LevelReader(database, new DamageList(`${directory}-damaged`), reads);
+    await assert.rejects(reader.readLog(1, 0, 1000), { code: "LEVEL_DATABASE_NOT_OPEN" });
+    await assert.rejects(reader.findForeign(), { code: "LEVEL_DATABASE_NOT_OPEN" });
+    await reads.ended();
   });
 
   it("tells a gap between two blocks", async (t) => {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { cp, readdir, stat, utimes } from "node:fs/promises";
+import { cp, readdir, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { setTimeout } from "node:timers/promises";
@@ -14,7 +14,7 @@ import { DataDirectory } from "../dist/data-directory.js";
 import { Journal } from "../dist/journal.js";
 import { Purge } from "../dist/purge.js";
 import { Reads } from "../dist/reads.js";
-import { SLICE_BYTES } from "../dist/rewriting.js";
+import { SLICE_BYTES } from "../dist/slices.js";
 import {
   batchOf,
   block,
@@ -26,6 +26,7 @@ import {
   openStore,
   recordsOf,
   untilOnly,
+  withDatabase,
 } from "./support.ts";
 
 async function filesOf(directory: string): Promise<Set<string>> {
@@ -121,6 +122,35 @@ describe("Purge", () => {
     assert.deepEqual(new Map(records.map(([key, value]) => [key, value])), model);
     assert.equal((await recordsOf(store, "session")).length, commits + 1);
     await store.close();
+  });
+
+  it("rewrites every file also where all keys begin alike", async (t) => {
+    const directory = await newDirectory(t);
+    const values = await fillTables(t, directory, "enterprise/site-0001/area-0001/line-0001/cell/");
+    // Into one level, in small files.
+    await withDatabase(directory, (database) => database.compactRange(Buffer.of(0), Buffer.of(0xff)));
+    const former = await filesOf(directory);
+    await utimes(join(directory, "format"), 1, 1);
+    const store = await openStore(t, directory, { purgeAfterMs: 3_600_000 });
+    await store.commit(batchOf((batch) => batch.put("session", "one", Buffer.of(1))));
+    while ((await stat(join(directory, "format"))).mtimeMs < 10_000) await setTimeout(20);
+    assert.deepEqual(
+      [...(await filesOf(directory))].filter((file) => former.has(file)),
+      [],
+    );
+    assert.deepEqual(new Map(await recordsOf(store, "retained")), values);
+  });
+
+  it("is done when its time cannot be noted", async (t) => {
+    const directory = await newDirectory(t);
+    const store = await openStore(t, directory, { purgeAfterMs: 100 });
+    await rm(join(directory, "format"));
+    for (let purges = 0; purges < 3; purges++) {
+      const canary = randomBytes(64);
+      await store.commit(batchOf((batch) => batch.put("session", "one", canary)));
+      await store.commit(batchOf((batch) => batch.put("session", "one", Buffer.of(1))));
+      await untilOnly(directory, [canary], []);
+    }
   });
 
   it("takes out what was replaced before LevelDB wrote it to a file", async (t) => {

@@ -97,7 +97,11 @@ export async function keysOf(store: LevelStore, table: Table): Promise<string[]>
 }
 
 /** Makes a store with several tables of LevelDB, and closes it. @returns its retained records, each of which was written once. */
-export async function fillTables(t: TestContext, directory: string): Promise<Map<string, string>> {
+export async function fillTables(
+  t: TestContext,
+  directory: string,
+  prefix = "t/",
+): Promise<Map<string, string>> {
   const store = await openStore(t, directory, { purgeAfterMs: Infinity, journalBytes: 65_536 });
   const values = new Map<string, string>();
   for (let round = 0; round < 100; round++) {
@@ -105,8 +109,8 @@ export async function fillTables(t: TestContext, directory: string): Promise<Map
       batchOf((batch) => {
         for (let at = 0; at < 64; at++) {
           const value = randomBytes(4096);
-          batch.put("retained", `t/${round}/${at}`, value);
-          values.set(`t/${round}/${at}`, value.toString("latin1"));
+          batch.put("retained", `${prefix}${round}/${at}`, value);
+          values.set(`${prefix}${round}/${at}`, value.toString("latin1"));
         }
       }),
     );
