@@ -183,10 +183,14 @@ describe("journal", () => {
     await put("before");
     // As a disk that finds at the sync only that it is full.
     const write = JournalFile.prototype.write;
-    const full = t.mock.method(JournalFile.prototype, "write", async function (this: JournalFile, ...what: Parameters<JournalFile["write"]>) {
-      await write.apply(this, what);
-      throw new Error("no space left on device");
-    });
+    const full = t.mock.method(
+      JournalFile.prototype,
+      "write",
+      async function (this: JournalFile, ...what: Parameters<JournalFile["write"]>) {
+        await write.apply(this, what);
+        throw new Error("no space left on device");
+      },
+    );
     await assert.rejects(put("refused"));
     full.mock.restore();
     await journal.empty();
