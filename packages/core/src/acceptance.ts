@@ -24,6 +24,9 @@ export class Acceptance {
   readonly #retained: RetainedMessages;
   /** Publishers that wait for room: each can look whether there is some now. */
   readonly #waiting = new Set<{ look(): void; giveUp(): void }>();
+  /** What is to be accepted behind the message that is being brought to its receivers. */
+  readonly #behind: (() => void)[] = [];
+  #isBusy = false;
   /** Whether the message accepted last has to be on disk before its publisher is told so. */
   isStored = false;
 
@@ -33,9 +36,23 @@ export class Acceptance {
     this.#retained = retained;
   }
 
+  /** Whether a message is being brought to its receivers: nothing may be accepted until that is done. */
+  get isBusy(): boolean {
+    return this.#isBusy;
+  }
+
   /** Publishers that wait for room, by the policy "hold". */
   get waitingCount(): number {
     return this.#waiting.size;
+  }
+
+  /**
+   * Runs what accepts a message: at once, or behind the one that is being brought to its receivers. Such a receiver may be disconnected
+   * for being slow, and its will is not to come in between: those who get the first message later would take it for read.
+   */
+  inOrder(accept: () => void): void {
+    if (this.#isBusy) this.#behind.push(accept);
+    else accept();
   }
 
   /**
@@ -56,12 +73,24 @@ export class Acceptance {
       return ReasonCode.QUOTA_EXCEEDED;
     }
     const isSecret = message.qos === 2 && (withReceipt || isStored);
-    this.#fanOut.publish(message, match, isSecret ? this.#context.turn.batch() : 0);
-    if (message.retain) this.#retained.set(message, account);
-    // A receiver may have been disconnected for being slow, and its will accepted in between.
+    const isFirst = !this.#isBusy;
+    this.#isBusy = true;
+    try {
+      this.#fanOut.publish(message, match, isSecret ? this.#context.turn.batch() : 0);
+      if (message.retain) this.#retained.set(message, account);
+      if (isFirst) this.#acceptBehind();
+    } finally {
+      if (isFirst) this.#isBusy = false;
+    }
     this.isStored = isStored;
     const isMatched = match.recipients.length > 0 || match.logs.length > 0 || match.groups.length > 0;
     return isMatched ? ReasonCode.SUCCESS : ReasonCode.NO_MATCHING_SUBSCRIBERS;
+  }
+
+  /** What these bring about comes behind them. */
+  #acceptBehind(): void {
+    for (const accept of this.#behind) accept();
+    this.#behind.length = 0;
   }
 
   #hasSpace(message: Message, logs: readonly Log[], account: string | undefined): boolean {

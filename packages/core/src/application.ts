@@ -30,6 +30,8 @@ export class Application {
       context.counters.refused++;
       return ReasonCode.QUOTA_EXCEEDED;
     }
+    // Called by a listener of an event, while a message is being brought to its receivers.
+    while (acceptance.isBusy) await Promise.resolve();
     const reasonCode = acceptance.accept(message, false, undefined);
     if (acceptance.isStored && reasonCode < ReasonCode.UNSPECIFIED_ERROR) await context.turn.whenDurable();
     return reasonCode;

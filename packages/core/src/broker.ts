@@ -101,6 +101,7 @@ export class Broker implements ConnectionHost {
       storeFailed: (error) => this.#storeFailed(error),
       committed: (batch) => {
         this.#context.logs.committed(batch);
+        this.#context.pumps.committed();
         this.#parts.acceptance.roomChanged();
       },
     });

@@ -73,7 +73,7 @@ export interface Limits {
   readonly topicLength: number;
   /** User Properties of one packet. */
   readonly userProperties: number;
-  /** Subscriptions of one session. */
+  /** Subscriptions of one session, and as many that were replaced or ended and are not read to their end. */
   readonly subscriptionsPerSession: number;
   /** Bytes of the topic filters of one session. */
   readonly subscriptionBytesPerSession: number;

@@ -118,9 +118,11 @@ export class WillPublisher {
 
   #accept(message: Message, { account, clientId }: DueWill): void {
     const { counters, observer } = this.#context;
-    if (this.#acceptance.accept(message, false, account) >= ReasonCode.UNSPECIFIED_ERROR) return;
-    counters.willsPublished++;
-    observer.event("willPublished", { clientId, topicName: message.topicName });
+    this.#acceptance.inOrder(() => {
+      if (this.#acceptance.accept(message, false, account) >= ReasonCode.UNSPECIFIED_ERROR) return;
+      counters.willsPublished++;
+      observer.event("willPublished", { clientId, topicName: message.topicName });
+    });
   }
 }
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Limits } from "@heirloom/core";
-import { MemoryBroker } from "@heirloom/core/testing";
+import { MemoryBroker, type TestClient } from "@heirloom/core/testing";
 import { clean, lasting, publishAll, resume } from "./support.ts";
 
 async function brokerWithQueue(limits: Partial<Limits>): Promise<{
@@ -308,4 +308,76 @@ test("hold: the limit is one for all filters of a session", async () => {
   for (let packetId = 1; packetId <= 8; packetId++) await client.puback(packetId);
   await broker.settle();
   assert.deepEqual(pub.words(), ["PUBACK 99"]);
+});
+
+/** A lasting session, and behind it in the order of delivery a clean one with a will that has no room for a fourth message. */
+async function slowWithWill(
+  lastingMaximum: number,
+): Promise<{ broker: MemoryBroker; slow: TestClient; sub: TestClient }> {
+  const broker = await MemoryBroker.start({ limits: { cleanQueueMessages: 2 } });
+  const slow = await clean(broker, "slow", {
+    will: { topicName: "t/will", qos: 2, payload: "will" },
+    properties: { receiveMaximum: 1 },
+  });
+  await slow.subscribe("t/#");
+  const sub = await lasting(broker, "sub", {
+    properties: { sessionExpiryInterval: 3600, receiveMaximum: lastingMaximum },
+  });
+  await sub.subscribe("t/#");
+  return { broker, slow, sub };
+}
+
+test("the will of a client that is too slow comes behind the message that was too much, and neither twice - 5.0 [MQTT-4.3.3-1]", async () => {
+  const { broker, slow, sub } = await slowWithWill(100);
+  await publishAll(await clean(broker, "pub"), "t/x", 2, numbers(4));
+  assert.equal(slow.isClosed, true);
+  const payloads = (words: readonly string[]): string[] =>
+    words.flatMap((each) => /^PUBLISH .* "(.*)"$/.exec(each)?.[1] ?? []);
+  assert.deepEqual(payloads(sub.words()), ["0", "1", "2", "3", "will"]);
+  await broker.restart();
+  assert.deepEqual(payloads((await resume(broker, "sub")).words), ["0", "1", "2", "3", "will"]);
+});
+
+test("a message is not lost to a session whose last place the will of a slow client would have taken", async () => {
+  const { broker, slow, sub } = await slowWithWill(1);
+  const pub = await clean(broker, "pub");
+  for (const payload of numbers(4)) {
+    assert.deepEqual(await pub.publish({ topicName: "t/x", qos: 1, payload }), [
+      `PUBACK ${Number(payload) + 1}`,
+    ]);
+    if (payload === "3") continue;
+    await sub.puback(Number(payload) + 1);
+    sub.take();
+  }
+  assert.equal(slow.isClosed, true);
+  assert.deepEqual(sub.words(), ['PUBLISH 4 t/x qos=1 dup=0 "3"']);
+  assert.deepEqual(await sub.puback(4), ['PUBLISH 5 t/will qos=2 dup=0 "will"']);
+});
+
+test("what the application publishes when it hears of an event comes behind the message that is being delivered", async () => {
+  const { broker, sub } = await slowWithWill(100);
+  const pub = await clean(broker, "pub");
+  await publishAll(pub, "t/x", 1, numbers(3));
+  sub.take();
+  // Called at once, as the listeners of an application are.
+  const published: Promise<number>[] = [];
+  const { events } = broker;
+  events.push = (...seen) => {
+    const isEnd = seen.some(({ name }) => name === "disconnected");
+    if (isEnd)
+      published.push(broker.broker.publish({ topicName: "t/event", qos: 1, payload: Buffer.from("event") }));
+    return Array.prototype.push.apply(events, seen);
+  };
+  await publishAll(pub, "t/x", 1, ["3"]);
+  assert.deepEqual(await Promise.all(published), [0]);
+  const words = sub.words();
+  assert.deepEqual(
+    words.map((each) => each.split(" ")[2]),
+    ["t/x", "t/will", "t/event"],
+  );
+  await broker.restart();
+  assert.deepEqual(
+    (await resume(broker, "sub")).words.slice(-3).map((each) => each.split(" ")[2]),
+    ["t/x", "t/will", "t/event"],
+  );
 });

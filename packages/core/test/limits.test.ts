@@ -92,3 +92,27 @@ test("a will may not be larger than a packet, and its delay no longer than the s
   assert.equal(watcher.take().length, 1);
   assert.equal(broker.counters.sessions, 1, "only the watcher is left");
 });
+
+test("subscriptions that were replaced and are not read to their end are bounded as those that stand: 0x97 - attack MEM-05", async () => {
+  const broker = await MemoryBroker.start({ limits: { subscriptionsPerSession: 3, sendMaximum: 1 } });
+  const client = await lasting(broker, "c");
+  const pub = await clean(broker, "p");
+  await client.subscribe({ topicFilter: "t", qos: 1 });
+  await pub.publish({ topicName: "t", qos: 1 });
+  client.take();
+  // Each leaves a message that is not read behind.
+  const reasonCodes: string[] = [];
+  for (let identifier = 1; identifier <= 5; identifier++) {
+    await pub.publish({ topicName: "t", qos: 1 });
+    reasonCodes.push(...(await client.subscribe({ topicFilter: "t", qos: 1 }, identifier)));
+  }
+  assert.deepEqual(
+    reasonCodes.map((words) => words.split(" ")[2]),
+    ["0x01", "0x01", "0x01", "0x97", "0x97"],
+  );
+  assert.equal(broker.counters.refusedSubscriptions, 2);
+  assert.deepEqual(await client.subscribe({ topicFilter: "u", qos: 1 }), ["SUBACK 7 0x97"]);
+  for (let packetId = 1; packetId <= 6; packetId++) await client.puback(packetId);
+  client.take();
+  assert.deepEqual(await client.subscribe({ topicFilter: "u", qos: 1 }), ["SUBACK 8 0x01"]);
+});

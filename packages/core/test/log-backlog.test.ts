@@ -84,3 +84,34 @@ test("behind a damaged message, one that is published while this shows is not lo
   assert.deepEqual(topics, ["t/intact"]);
   assert.equal(broker.counters.damagedEntries, 1);
 });
+
+test("a read that ends when its session has gone takes nothing from the one that has the ClientId now", async () => {
+  const store = new SlowReads();
+  const broker = await MemoryBroker.start({ store, limits: { logCacheBytes: 0 } });
+  const sub = await lasting(broker, "sub");
+  await sub.subscribe("t");
+  await sub.drop();
+  const pub = await clean(broker, "pub");
+  for (const payload of ["1", "2", "3"]) await pub.publish({ topicName: "t", qos: 1, payload });
+  await broker.advance(2);
+  // The blocks are gone by the time they are read.
+  store.damagedIndex = 0;
+  store.isSlow = true;
+  const back = await lasting(broker, "sub");
+  await back.drop();
+  const next = await lasting(broker, "sub", { cleanStart: true });
+  await next.subscribe("u");
+  await next.drop();
+  await pub.publish({ topicName: "u", qos: 1, payload: "4" });
+  await broker.advance(3);
+  store.letGo();
+  await broker.advance(3);
+  assert.deepEqual(broker.eventsOf("damaged"), []);
+  store.damagedIndex = -1;
+  await broker.restart();
+  const again = broker.client("sub");
+  assert.deepEqual(await again.connect({ cleanStart: false, properties: { sessionExpiryInterval: 3600 } }), [
+    "CONNACK 0x00 present=1",
+    'PUBLISH 1 u qos=1 dup=0 "4"',
+  ]);
+});

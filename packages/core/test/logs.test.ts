@@ -211,7 +211,7 @@ test("a log is needed from its slowest reader on, counting what is in flight", (
   assert.equal(log.lowIndex(), 5);
   assert.equal(log.isWanted, true);
   slow.close(6);
-  assert.deepEqual([log.isWanted, slow.isDone], [false, true]);
+  assert.deepEqual([log.isWanted, slow.unread], [false, Infinity]);
 });
 
 test("a stretch that ended is read to its end and counts only its share of the bytes", () => {
@@ -222,7 +222,7 @@ test("a stretch that ended is read to its end and counts only its share of the b
   for (let sequence = 5; sequence <= 8; sequence++) append(log, sequence);
   assert.deepEqual([cursor.waiting, cursor.waitingBytes * 2], [4, log.totalBytes]);
   cursor.skip(4);
-  assert.deepEqual([cursor.waiting, cursor.isDone, cursor.nextBytes * 2], [0, true, log.totalBytes]);
+  assert.deepEqual([cursor.waiting, cursor.unread, cursor.nextBytes * 2], [0, Infinity, log.totalBytes]);
 });
 
 test("the limit of a queue is one for all cursors of a session; the longest gives way", () => {
@@ -265,4 +265,14 @@ test("readers far from their limit are not looked at with each message, nor with
   assert.equal(log.endIndex, 1_000, "the limit is met exactly");
   // Once each, and those with two filters again at half of what was left, each time.
   assert.ok(looks <= readers.length * 12, `${looks} looks`);
+});
+
+test("asks each owner once what it has in flight, however many stretches it has", () => {
+  const { log, owner } = makeLog();
+  for (let sequence = 1; sequence <= 8; sequence++) append(log, sequence);
+  let asked = 0;
+  const busy = { ...owner, hasInFlight: true, lowestInFlight: () => (asked++, 3) };
+  for (let cursorId = 1; cursorId <= 100; cursorId++) new Cursor(cursorId, busy, log, SUBSCRIPTION, 5, 0, 1);
+  assert.equal(log.lowIndex(), 3);
+  assert.equal(asked, 1);
 });

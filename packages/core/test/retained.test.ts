@@ -241,3 +241,29 @@ test("a lasting session gets no message before an older retained one of the same
   assert.equal(last.size, 600);
   assert.deepEqual(new Set(last.values()), new Set(["new"]));
 });
+
+test("for sessions that outlive their connection waits while the disk does not keep up, and then all of it comes - attack RET-03", async () => {
+  const MESSAGES = 100;
+  const PAYLOAD = "x".repeat(10_000);
+  const broker = await MemoryBroker.start({ limits: { unsavedBytes: 100_000 } });
+  const pub = await clean(broker, "pub");
+  for (let number = 0; number < MESSAGES; number++)
+    await pub.publish({ topicName: `r/${number}`, qos: 1, retain: true, payload: PAYLOAD });
+  broker.disk.state = "slow";
+  const subs = Array.from({ length: 5 }, (_, number) => broker.client(`sub-${number}`));
+  for (const sub of subs) {
+    sub.sendConnect({ properties: { sessionExpiryInterval: 3600 } });
+    sub.sendSubscribe([{ topicFilter: "r/#", qos: 1 }]);
+  }
+  await broker.advance(3);
+  assert.ok(
+    broker.counters.unsavedBytes < 100_000 + 2 * PAYLOAD.length,
+    `${broker.counters.unsavedBytes} bytes`,
+  );
+  broker.disk.state = "ok";
+  await broker.settle();
+  for (const sub of subs) {
+    const got = sub.words().filter((words) => words.startsWith("PUBLISH"));
+    assert.equal(new Set(got).size, MESSAGES);
+  }
+});

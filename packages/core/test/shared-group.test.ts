@@ -339,3 +339,20 @@ test("a shared message that is acknowledged while the delivery hook is asked is 
   await broker.settle();
   assert.deepEqual(sub.words(), []);
 });
+
+test("a message that waits for the delivery hook of a clean member goes to another when that one leaves", async () => {
+  const broker = await MemoryBroker.start({
+    hooks: {
+      deliver: (_message, _qos, { clientId }) => (clientId === "slow" ? new Promise(() => undefined) : true),
+    },
+  });
+  const slow = await clean(broker, "slow");
+  await slow.subscribe({ topicFilter: "$share/g/t", qos: 1 });
+  await publishAll(await clean(broker, "pub"), "t", 1, ["1", "2"]);
+  const other = await clean(broker, "other");
+  await other.subscribe({ topicFilter: "$share/g/t", qos: 1 });
+  other.take();
+  await slow.drop();
+  await broker.settle();
+  assert.deepEqual(other.words(), ['PUBLISH 1 t qos=1 dup=0 "1"', 'PUBLISH 2 t qos=1 dup=0 "2"']);
+});

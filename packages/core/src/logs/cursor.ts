@@ -12,8 +12,8 @@ import type { Log, LogReader } from "./log.ts";
 export interface CursorOwner {
   /** Whether anything is in flight for the owner, over all its cursors. */
   readonly hasInFlight: boolean;
-  /** The lowest index of this cursor's log that is in flight for the owner, or `Infinity`. */
-  lowestInFlight(cursor: Cursor): number;
+  /** The lowest index of a log that is in flight for the owner, over all its cursors, or `Infinity`. */
+  lowestInFlight(log: Log): number;
   /** Sums what waits for all cursors of the owner and cuts it to the limit. Returns whether the limit is reached. */
   enforceLimit(limits: Limits): boolean;
   /** Entries were left out at the queue's limit. */
@@ -82,16 +82,9 @@ export class Cursor implements LogReader {
       : Math.round((bytes * waiting) / (this.log.endIndex - this.next));
   }
 
-  /** The lowest index that must stay in the log for this cursor. */
-  get low(): number {
-    const next = this.waiting === 0 && this.end !== Infinity ? Infinity : this.next;
-    // A hundred thousand offline sessions are asked this at every trim, and hardly one has anything in flight.
-    return this.owner.hasInFlight ? Math.min(next, this.owner.lowestInFlight(this)) : next;
-  }
-
-  /** Whether it has an end, everything was read and nothing is in flight. */
-  get isDone(): boolean {
-    return this.low === Infinity;
+  /** The lowest index that is still to be read; `Infinity` for a stretch that was read to its end. */
+  get unread(): number {
+    return this.waiting === 0 && this.end !== Infinity ? Infinity : this.next;
   }
 
   /** The entry at `next` when it is in memory, or `"absent"`. */

@@ -21,8 +21,14 @@ const FEW_READERS = 8;
 export interface LogReader {
   /** Index of the entry that it reads next. */
   readonly next: number;
-  /** The lowest index that must stay in the log for it; `Infinity` when it needs nothing more. */
-  readonly low: number;
+  /** The lowest index that it still reads; `Infinity` when it reads nothing more. */
+  readonly unread: number;
+  readonly owner: {
+    /** Whether anything is in flight for it, from any log. */
+    readonly hasInFlight: boolean;
+    /** The lowest index of a log that is in flight for it, over all its readers; `Infinity` when none is. */
+    lowestInFlight(log: Log): number;
+  };
   /** Index at which it stops reading; `Infinity` while it goes on. */
   readonly end: number;
   /** Bytes of all entries of the log before the one that it reads next. */
@@ -242,7 +248,14 @@ export class Log implements Stored {
   /** The lowest index that a cursor still needs; `endIndex` when none needs any. */
   lowIndex(): number {
     let low = this.endIndex;
-    for (const cursor of this.cursors) low = Math.min(low, cursor.low);
+    // Each once: a client can make thousands of stretches here, and have a thousand messages in flight.
+    const owners = new Set<LogReader["owner"]>();
+    for (const { unread, owner } of this.cursors) {
+      low = Math.min(low, unread);
+      // A hundred thousand offline sessions are asked this at every trim, and hardly one has anything in flight.
+      if (owner.hasInFlight) owners.add(owner);
+    }
+    for (const owner of owners) low = Math.min(low, owner.lowestInFlight(this));
     return low;
   }
 }

@@ -85,13 +85,15 @@ export class CleanSession extends Session {
     if (outlet === undefined) return false;
     if (waiting === undefined) return this.#caughtUp();
     if (outlet.isFull || (waiting.qos > 0 && this.sender.room <= 0)) return false;
-    this.queue.shift();
     const { qos, retain, identifiers, shared } = waiting;
     if (waiting.message.expiresAtMs <= this.context.turn.nowMs) {
+      this.queue.shift();
       this.leaveOut("expired");
       return true;
     }
     this.throughHook(waiting.message, qos, (message) => {
+      // Until now it waits: if the session ends while the hook is asked, it goes back to its shared group.
+      this.queue.shift();
       if (message === undefined) this.leaveOut("droppedRefused");
       else if (qos === 0) this.outlet?.sendQoS0(message, retain, identifiers);
       else this.#send(message, qos, retain, identifiers, sharedPlace(shared, qos, message));

@@ -4,6 +4,7 @@
 
 import type { Context } from "../context.ts";
 import { Cursor, type CursorOwner } from "../logs/cursor.ts";
+import type { Log } from "../logs/log.ts";
 import type { Entry } from "../logs/entry.ts";
 import type { Undelivered } from "../delivery-counts.ts";
 import type { Limits } from "../limits.ts";
@@ -130,7 +131,7 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
   retireIfDone(stretch: Stretch): void {
     const { cursor, stretchId } = stretch;
     if (stretchId === INBOX || this.isOpen(stretch)) return;
-    if (cursor !== undefined ? !cursor.isDone : this.#isInFlight(stretchId)) return;
+    if ((cursor !== undefined && cursor.unread !== Infinity) || this.#isInFlight(stretchId)) return;
     this.stretches.delete(stretchId);
     this.state.stretchChanged(stretchId);
     if (cursor === undefined) return;
@@ -162,10 +163,10 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
     return this.sender.inFlightCount > 0;
   }
 
-  lowestInFlight(cursor: Cursor): number {
+  lowestInFlight(log: Log): number {
     let lowest = Infinity;
     for (const { ref } of this.sender.inFlight()) {
-      if (ref?.cursor === cursor && ref.index < lowest) lowest = ref.index;
+      if (ref?.cursor !== undefined && ref.cursor.log === log) lowest = Math.min(lowest, ref.index);
     }
     return lowest;
   }
@@ -185,6 +186,10 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
     this.state.deliveryChanged();
     const stretch = this.stretches.get(cursor.cursorId);
     if (stretch !== undefined) this.retireIfDone(stretch);
+  }
+
+  override endedStretches(): number {
+    return this.stretches.size - this.subscriptions.size - (this.inbox === undefined ? 0 : 1);
   }
 
   override get waiting(): number {
@@ -253,6 +258,11 @@ export class LastingSession extends Session implements CursorOwner, StoredSessio
   }
 
   override offerRetained(message: Message, qos: 1 | 2, identifiers: readonly number[]): boolean {
+    const { counters, limits, pumps } = this.context;
+    if (counters.unsavedBytes > limits.unsavedBytes) {
+      pumps.hold(this);
+      return false;
+    }
     this.inbox ??= this.#openInbox();
     if (this.inbox.waiting >= INBOX_AHEAD) return false;
     this.context.logs.append(this.inbox.log, message.with(qos, true), identifiers);

@@ -147,7 +147,8 @@ export function readPage(context: Context, cursor: Cursor, bytes: number, done: 
  * left the memory since: the next read brings them.
  */
 function skipMissing(context: Context, cursor: Cursor, storedTo: number): void {
-  if (cursor.waiting === 0) return;
+  // Nobody misses what is not there for a reader that has gone meanwhile.
+  if (cursor.waiting === 0 || !cursor.log.cursors.has(cursor)) return;
   const first = cursor.page.find((block) => block.endIndex > cursor.next)?.firstIndex ?? storedTo;
   const missing = Math.min(first, storedTo, cursor.end, cursor.log.endIndex) - cursor.next;
   if (missing <= 0) return;

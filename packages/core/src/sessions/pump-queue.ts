@@ -15,6 +15,8 @@ export class PumpQueue {
   #queue: Pumpable[] = [];
   /** Those that have to wait for the next turn, in which they are asked first. */
   #postponed: Pumpable[] = [];
+  /** Those that wait for the disk. */
+  readonly #held = new Set<Pumpable>();
   #replaySteps = 0;
   readonly #requestTurn: () => void;
 
@@ -42,6 +44,17 @@ export class PumpQueue {
       if (this.#postponed.push(pumpable) === 1) this.#requestTurn();
     }
     return false;
+  }
+
+  /** It is asked again when a batch is on disk: until then no more may wait to be written. */
+  hold(pumpable: Pumpable): void {
+    this.#held.add(pumpable);
+  }
+
+  /** A batch is on disk. */
+  committed(): void {
+    for (const pumpable of this.#held) this.add(pumpable);
+    this.#held.clear();
   }
 
   /** Asks all that were added up to now; those that are added meanwhile wait for the next turn. */

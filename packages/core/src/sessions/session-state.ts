@@ -56,6 +56,7 @@ export class SessionState implements Stored {
   #deliveryBatch = 0;
   #receivedBatch = 0;
   #isEnded = false;
+  #isDeleted = false;
 
   constructor(turn: Turn, session: StoredSession) {
     this.#turn = turn;
@@ -146,7 +147,10 @@ export class SessionState implements Stored {
     batch.put("subscription", key, writeStretch(stretch, this.#session.isOpen(stretch)));
   }
 
+  /** Once only: another session may have the ClientId by the time the last read for this one ends. */
   #delete(batch: StoreBatch, key: string): void {
+    if (this.#isDeleted) return;
+    this.#isDeleted = true;
     batch.delete("session", this.#session.clientId);
     batch.delete("delivery", key);
     batch.delete("received", key);

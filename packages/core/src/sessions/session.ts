@@ -129,6 +129,11 @@ export abstract class Session implements Pumpable, Subscriber {
     matched: readonly Matched[],
   ): void;
 
+  /** Stretches of subscriptions that were replaced or ended, and are still to be read. */
+  endedStretches(): number {
+    return 0;
+  }
+
   /** Messages and bytes that wait, not counting what is in flight. */
   abstract get waiting(): number;
   abstract get waitingBytes(): number;

@@ -157,7 +157,7 @@ export class SharedGroup implements CursorOwner, Pumpable, StretchGroup, Stored 
   }
 
   #retire(cursor: Cursor): void {
-    if (this.size > 0 || !cursor.isDone) return;
+    if (this.size > 0 || cursor.unread !== Infinity || this.hasInFlight) return;
     cursor.log.cursors.delete(cursor);
     this.#context.logs.touch(cursor.log);
   }

@@ -90,6 +90,8 @@ export class SubscriptionTable {
   hasRoom(session: Session, topicFilter: string): boolean {
     const { limits, counters } = this.#context;
     const { subscriptionsPerSession, subscriptionBytesPerSession } = limits;
+    // What is replaced is read to its end: who has not read so much gets no more of it to read.
+    if (session.endedStretches() >= subscriptionsPerSession) return false;
     if (session.subscriptions.has(topicFilter)) return true;
     if (session.subscriptions.size >= subscriptionsPerSession) return false;
     if (counters.subscriptions >= limits.subscriptions) return false;

@@ -344,7 +344,7 @@ export const LIMIT_OPTIONS: OptionTable<Limits> = {
   subscriptionsPerSession: limit(
     "subscriptionsPerSession",
     count({ minimum: 1, maximum: MAXIMUM.count }),
-    "Subscriptions of one session; more are refused with 0x97.",
+    "Subscriptions of one session; more are refused with 0x97. As many that were replaced or ended may still have messages to deliver.",
   ),
   subscriptionBytesPerSession: limit(
     "subscriptionBytesPerSession",
