@@ -49,6 +49,8 @@ export function admit(
   properties: ConnackProperties = {},
 ): Promise<void> | void {
   const { rules } = parts.context;
+  // Noted before anybody is asked: the account may be removed meanwhile.
+  connection.account = client.account;
   const unjudged = rules?.identityFault(client);
   if (unjudged !== undefined) {
     connection.refuse(ReasonCode.NOT_AUTHORIZED, unjudged);

@@ -85,9 +85,13 @@ export class Chain {
             const answer = await exchange.step(data, packet);
             // A client that shows again who it is was let in before.
             if (answer.outcome !== "success" || connect === undefined) return answer;
+            const generation = this.#generation;
             const known = await this.#askApplication(connect, client, answer);
             connect = undefined;
-            return isRefusal(known) ? { outcome: "refuse", ...known } : { ...answer, ...known };
+            if (isRefusal(known)) return { outcome: "refuse", ...known };
+            // An exchange cannot be had twice: the client has to come again.
+            if (generation !== this.#generation) return { outcome: "refuse", ...UNAVAILABLE };
+            return { ...answer, ...known };
           },
         };
       },
