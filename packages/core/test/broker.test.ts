@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Message, MessageHandler } from "@heirloom/core";
+import type { Connack, Disconnect } from "@heirloom/codec";
+import type { BrokerEvents, Message, MessageHandler } from "@heirloom/core";
 import { MemoryBroker, utf8 } from "@heirloom/core/testing";
 import { clean, lasting, publishAll, resume } from "./support.ts";
 
@@ -139,6 +140,34 @@ test("asks the publish hook for wills too, also after a restart, and stands a ho
   assert.deepEqual((await resume(broker, "watcher")).words, ["CONNACK 0x00 present=1"]);
   assert.deepEqual(asked, ["no u no", "throw u throw", "yes u yes", "later u no"]);
   assert.equal(broker.counters.willsPublished, 0);
+});
+
+test("tells the application how a hook failed, and the client only that it did - attack JS-02", async () => {
+  const error = new Error("no connection to db://user:canary@host");
+  const broker = await MemoryBroker.start({
+    hooks: {
+      connect: ({ clientId }) => (clientId === "a" ? Promise.reject(error) : undefined),
+      // What a program without types may throw.
+      publish: () => Promise.reject(Object.create(null) as Error),
+    },
+  });
+  const a = broker.client("a");
+  a.sendConnect();
+  const b = await clean(broker, "b");
+  b.sendPublish({ topicName: "t", qos: 1 });
+  await broker.settle();
+  for (const client of [a, b]) {
+    const [{ reasonCode, properties }] = client.take() as [Connack | Disconnect];
+    assert.equal(reasonCode, 0x80);
+    assert.equal(properties.reasonString, "a hook failed");
+    assert.equal(client.isClosed, true);
+  }
+  const [first, second] = broker.eventsOf("hookFailed") as BrokerEvents["hookFailed"][];
+  assert.deepEqual(first, { remoteAddress: "memory:a", error });
+  assert.equal(second?.error.message, "what was thrown is no Error");
+  const told = [...broker.eventsOf("refused"), ...broker.eventsOf("disconnected")];
+  assert.equal(told.length, 2);
+  assert.doesNotMatch(JSON.stringify(told), /canary/);
 });
 
 test("tells who comes and goes", async () => {
