@@ -100,20 +100,50 @@ test("a handler that cannot keep up loses its subscription and is told so, once"
   assert.equal(broker.counters.subscriptions, 0);
 });
 
-test("a handler that throws is reported and does not stop the broker", async () => {
-  const broker = await MemoryBroker.start();
-  const failures: unknown[] = [];
+test("an application that is told that its handler cannot keep up may publish: it is no part of a fan-out", async () => {
+  const broker = await MemoryBroker.start({ limits: { sendMaximum: 1, cleanQueueMessages: 1 } });
+  const told: string[] = [];
+  let isPublishing = false;
   broker.broker.subscribe(
     { ...OPTIONS, topicFilter: "t" },
+    () => new Promise(() => undefined),
+    () => {
+      told.push(isPublishing ? "while it publishes" : "afterwards");
+      void broker.broker.publish({ topicName: "failed" });
+    },
+  );
+  const got: string[] = [];
+  subscribe(broker, "failed", ({ topicName }) => void got.push(topicName));
+  await broker.settle();
+  for (let count = 0; count < 4; count++) {
+    isPublishing = true;
+    void broker.broker.publish({ topicName: "t", qos: 1 });
+    isPublishing = false;
+  }
+  await broker.settle();
+  assert.deepEqual(told, ["afterwards"]);
+  assert.deepEqual(got, ["failed"]);
+});
+
+for (const [how, fail] of [
+  [
+    "throws",
     () => {
       throw new Error("handler");
     },
-    (error) => failures.push(error),
-  );
-  const pub = await clean(broker, "pub");
-  await publishAll(pub, "t", 1, ["1", "2"]);
-  assert.equal(failures.length, 2);
-});
+  ],
+  ["rejects", () => Promise.reject(new Error("handler"))],
+] as const) {
+  test(`a handler that ${how} is reported, gets the next message, and does not stop the broker`, async () => {
+    const broker = await MemoryBroker.start({ limits: { sendMaximum: 1 } });
+    const failures: unknown[] = [];
+    broker.broker.subscribe({ ...OPTIONS, topicFilter: "t" }, fail, (error) => failures.push(error));
+    const pub = await clean(broker, "pub");
+    await publishAll(pub, "t", 1, ["1", "2"]);
+    await publishAll(pub, "t", 2, ["3", "4"]);
+    assert.equal(failures.length, 4);
+  });
+}
 
 test("asks the publish hook for wills too, also after a restart, and stands a hook that throws - attack JS-02", async () => {
   const asked: string[] = [];
