@@ -20,7 +20,8 @@ export interface Fault {
 
 /** The client, with what authentication says of it. */
 export function identified(client: ClientInfo, admission: Admission | undefined | void): ClientInfo {
-  const username = admission?.username ?? client.username;
+  // Beside an account that was named, the user name of CONNECT is one that nobody checked.
+  const username = admission?.username ?? admission?.account ?? client.username;
   return {
     ...client,
     username,

@@ -183,9 +183,9 @@ export class Chain {
   }
 }
 
-/** The client as it is known now. */
+/** The client as it is known now, as the core will see it. */
 function identified(client: ClientInfo, known: Admission): ClientInfo {
-  const username = known.username ?? client.username;
+  const username = known.username ?? known.account ?? client.username;
   return { ...client, username, account: known.account ?? username, claims: known.claims ?? NO_CLAIMS };
 }
 
