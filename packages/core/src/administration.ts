@@ -19,7 +19,7 @@ export function disconnectClient(
   return true;
 }
 
-/** @returns how many connections ended. */
+/** Those too whose CONNECT is still to be answered. @returns how many connections ended. */
 export function disconnectAccounts(
   connections: Iterable<Connection>,
   accounts: ReadonlySet<string>,
@@ -28,8 +28,8 @@ export function disconnectAccounts(
 ): number {
   let count = 0;
   for (const connection of [...connections]) {
-    const account = connection.client?.account;
-    if (account === undefined || !accounts.has(account) || connection.state !== "connected") continue;
+    const { account } = connection;
+    if (account === undefined || !accounts.has(account)) continue;
     connection.disconnect(reasonCode, reason);
     count++;
   }
@@ -37,15 +37,23 @@ export function disconnectAccounts(
 }
 
 /** Connections and sessions of the accounts end, and their wills are not published. @returns how many sessions ended. */
-export function removeAccounts(parts: Parts, accounts: ReadonlySet<string>): number {
+export function removeAccounts(
+  parts: Parts,
+  connections: Iterable<Connection>,
+  accounts: ReadonlySet<string>,
+): number {
+  const { ADMINISTRATIVE_ACTION } = ReasonCode;
+  const reason = "the account was removed";
   const { context, sessions } = parts;
   const gone = [...sessions.all()].filter(({ account }) => account !== undefined && accounts.has(account));
   for (const session of gone) {
     session.will = undefined;
     const { clientId } = session;
-    disconnectClient(parts, clientId, ReasonCode.ADMINISTRATIVE_ACTION, "the account was removed", true);
+    disconnectClient(parts, clientId, ADMINISTRATIVE_ACTION, reason, true);
     if (sessions.get(clientId) === session) sessions.end(session, "account-removed");
   }
+  // Those that have no session yet: their CONNECT is still to be answered.
+  disconnectAccounts(connections, accounts, ADMINISTRATIVE_ACTION, reason);
   parts.wills.forget(accounts);
   if (gone.length > 0) context.world.requestTurn();
   return gone.length;

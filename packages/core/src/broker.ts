@@ -375,7 +375,7 @@ export class Broker implements ConnectionHost {
 
   /** The same for several accounts. */
   removeAccounts(accounts: ReadonlySet<string>): number {
-    return removeAccounts(this.#parts, accounts);
+    return removeAccounts(this.#parts, this.#connections, accounts);
   }
 
   // --- the application itself ------------------------------------------------------------------------------------

@@ -40,6 +40,8 @@ export interface ConnectionHost {
 
 export class Connection extends ClientOutlet implements IntakeHost, TimedConnection {
   client: ClientInfo | undefined;
+  /** Who the client was shown to be; known while CONNECT is still to be answered. */
+  account: string | undefined;
   /** Seconds, as granted; 0 = none. */
   keepAlive = 0;
   /** Session Expiry Interval of CONNECT, as the client gave it. 5.0 section 3.14.2.2.2. */
@@ -235,7 +237,9 @@ export class Connection extends ClientOutlet implements IntakeHost, TimedConnect
 /** CONNACK of 3.1.1 with return code 0x01. */
 const UNACCEPTABLE_PROTOCOL_VERSION = Uint8Array.of(0x20, 0x02, 0x00, 0x01);
 
-/** What CONNACK says for a reason code of DISCONNECT. 5.0 section 3.2.2.2 knows no "shutting down". */
+/** What CONNACK says for a reason code of DISCONNECT. 5.0 section 3.2.2.2 does not know all of them. */
 function connackCode(reasonCode: number): number {
-  return reasonCode === ReasonCode.SERVER_SHUTTING_DOWN ? ReasonCode.SERVER_UNAVAILABLE : reasonCode;
+  if (reasonCode === ReasonCode.SERVER_SHUTTING_DOWN) return ReasonCode.SERVER_UNAVAILABLE;
+  if (reasonCode === ReasonCode.ADMINISTRATIVE_ACTION) return ReasonCode.NOT_AUTHORIZED;
+  return reasonCode;
 }

@@ -73,7 +73,8 @@ export class LocalOutlet implements Outlet, Flushable {
 
   disconnect(_reasonCode: number, reason: string): void {
     this.#end();
-    this.#failed(new Error(reason));
+    // Not here, in the midst of a fan-out: the application may publish in it.
+    void Promise.resolve().then(() => this.#failed(new Error(reason)));
   }
 
   /** Nothing more is handed over. */
@@ -94,13 +95,16 @@ export class LocalOutlet implements Outlet, Flushable {
 
   #deliver(waiting: Waiting): void {
     const { message, qos, retain } = waiting;
+    const failed = (error: unknown): void => {
+      this.#failed(error);
+      this.#acknowledge(waiting);
+    };
     try {
       const pending = this.#handler(message, { qos, retain });
       if (pending === undefined) this.#acknowledge(waiting);
-      else pending.then(() => this.#acknowledge(waiting), this.#failed);
+      else pending.then(() => this.#acknowledge(waiting), failed);
     } catch (error) {
-      this.#failed(error);
-      this.#acknowledge(waiting);
+      failed(error);
     }
   }
 

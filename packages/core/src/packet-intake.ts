@@ -131,7 +131,7 @@ export class PacketIntake {
     } catch (error) {
       this.#host.context.counters.parseErrors++;
       if (error instanceof PacketError) this.#host.refuseBytes(error);
-      else this.#decoderFailed(error instanceof Error ? error : new Error(String(error)));
+      else this.#decoderFailed(errorOf(error));
       return undefined;
     }
   }
@@ -145,6 +145,13 @@ export class PacketIntake {
     failedInputs.add({ atMs: turn.nowMs, remoteAddress, error, bytes });
     observer.event("decoderFailed", { remoteAddress, error });
     this.#host.fail(ReasonCode.UNSPECIFIED_ERROR, "the packet could not be read");
+  }
+
+  /** What the error says is the application's own: neither the client nor a line about its end tells it. */
+  #hookFailed(error: Error): void {
+    const { remoteAddress } = this.#host.transport;
+    this.#host.context.observer.event("hookFailed", { remoteAddress, error });
+    this.#host.fail(ReasonCode.UNSPECIFIED_ERROR, "a hook failed");
   }
 
   /** Makes the names in a packet whole ones. @returns false when that ended the connection. */
@@ -169,12 +176,7 @@ export class PacketIntake {
     this.#isBusy = true;
     this.#host.transport.pause(true);
     void pending
-      .catch((error: unknown) => {
-        this.#host.fail(
-          ReasonCode.UNSPECIFIED_ERROR,
-          `a hook failed: ${error instanceof Error ? error.message : String(error)}`,
-        );
-      })
+      .catch((error: unknown) => this.#hookFailed(errorOf(error)))
       .then(() => {
         if (restMs > 0) this.#restFor(restMs);
         else this.#goOn();
@@ -199,4 +201,8 @@ export class PacketIntake {
     if (this.#reader.heldBytes !== this.#heldBytes) this.#heldChanged();
     this.#host.answered();
   }
+}
+
+function errorOf(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error("what was thrown is no Error", { cause: thrown });
 }

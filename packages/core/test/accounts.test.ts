@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Broker, Counters, MemoryStore, type Hooks } from "@heirloom/core";
+import { Broker, Counters, MemoryStore, type Hooks, type Permissions } from "@heirloom/core";
 import { MemoryBroker, MemoryWorld } from "@heirloom/core/testing";
 import { lasting, resume } from "./support.ts";
 
@@ -128,6 +128,48 @@ test("the connections of accounts end, their sessions stay", async () => {
   assert.deepEqual(await staying.ping(), ["PINGRESP"]);
   assert.deepEqual((await resume(broker, "one", { username: "a" })).words, ["CONNACK 0x00 present=1"]);
 });
+
+for (const asked of ["will", "subscriptions"] as const) {
+  for (const [how, revoke] of [
+    ["is removed", (broker: Broker) => broker.removeAccounts(new Set(["a"]))],
+    ["has another password", (broker: Broker) => broker.disconnectAccounts(new Set(["a"]), 0x87, "changed")],
+  ] as const) {
+    test(`an account that ${how} while it is asked about the ${asked} of its CONNECT is refused - attack AUTHN-10`, async () => {
+      const waiting: (() => void)[] = [];
+      let isSlow = false;
+      const allow = (): undefined | Promise<undefined> =>
+        isSlow ? new Promise((resolve) => waiting.push(() => resolve(undefined))) : undefined;
+      const permissions: Permissions = {
+        accessOf: () => ({ publish: allow, subscribe: allow, receive: () => true }),
+        start: () => undefined,
+        stop: () => undefined,
+      };
+      const broker = await MemoryBroker.start({ hooks: BELIEVE, permissions });
+      const client = await lasting(broker, "c", { username: "a" });
+      await client.subscribe("t");
+      await client.drop();
+      // Answers that are known do not outlive the process.
+      await broker.restart();
+      isSlow = true;
+      const other = broker.client("other");
+      const again = broker.client("c");
+      const will = { topicName: "will" };
+      const properties = { sessionExpiryInterval: 100 };
+      const connect = { username: "a", properties, ...(asked === "will" ? { will } : {}) };
+      assert.deepEqual(await other.connect({ username: "b", will }), []);
+      assert.deepEqual(await again.connect({ ...connect, cleanStart: asked === "will" }), []);
+      revoke(broker.broker);
+      await broker.settle();
+      assert.deepEqual(again.words(), ["CONNACK 0x87 present=0"]);
+      isSlow = false;
+      for (const answer of waiting) answer();
+      await broker.settle();
+      assert.deepEqual(again.words(), []);
+      assert.equal(again.isClosed, true);
+      assert.deepEqual(other.words(), ["CONNACK 0x00 present=0"]);
+    });
+  }
+}
 
 test("what stands around the core counts in the same object", () => {
   const counters = new Counters();

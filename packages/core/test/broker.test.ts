@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Message, MessageHandler } from "@heirloom/core";
+import type { Connack, Disconnect } from "@heirloom/codec";
+import type { BrokerEvents, Message, MessageHandler } from "@heirloom/core";
 import { MemoryBroker, utf8 } from "@heirloom/core/testing";
 import { clean, lasting, publishAll, resume } from "./support.ts";
 
@@ -99,20 +100,50 @@ test("a handler that cannot keep up loses its subscription and is told so, once"
   assert.equal(broker.counters.subscriptions, 0);
 });
 
-test("a handler that throws is reported and does not stop the broker", async () => {
-  const broker = await MemoryBroker.start();
-  const failures: unknown[] = [];
+test("an application that is told that its handler cannot keep up may publish: it is no part of a fan-out", async () => {
+  const broker = await MemoryBroker.start({ limits: { sendMaximum: 1, cleanQueueMessages: 1 } });
+  const told: string[] = [];
+  let isPublishing = false;
   broker.broker.subscribe(
     { ...OPTIONS, topicFilter: "t" },
+    () => new Promise(() => undefined),
+    () => {
+      told.push(isPublishing ? "while it publishes" : "afterwards");
+      void broker.broker.publish({ topicName: "failed" });
+    },
+  );
+  const got: string[] = [];
+  subscribe(broker, "failed", ({ topicName }) => void got.push(topicName));
+  await broker.settle();
+  for (let count = 0; count < 4; count++) {
+    isPublishing = true;
+    void broker.broker.publish({ topicName: "t", qos: 1 });
+    isPublishing = false;
+  }
+  await broker.settle();
+  assert.deepEqual(told, ["afterwards"]);
+  assert.deepEqual(got, ["failed"]);
+});
+
+for (const [how, fail] of [
+  [
+    "throws",
     () => {
       throw new Error("handler");
     },
-    (error) => failures.push(error),
-  );
-  const pub = await clean(broker, "pub");
-  await publishAll(pub, "t", 1, ["1", "2"]);
-  assert.equal(failures.length, 2);
-});
+  ],
+  ["rejects", () => Promise.reject(new Error("handler"))],
+] as const) {
+  test(`a handler that ${how} is reported, gets the next message, and does not stop the broker`, async () => {
+    const broker = await MemoryBroker.start({ limits: { sendMaximum: 1 } });
+    const failures: unknown[] = [];
+    broker.broker.subscribe({ ...OPTIONS, topicFilter: "t" }, fail, (error) => failures.push(error));
+    const pub = await clean(broker, "pub");
+    await publishAll(pub, "t", 1, ["1", "2"]);
+    await publishAll(pub, "t", 2, ["3", "4"]);
+    assert.equal(failures.length, 4);
+  });
+}
 
 test("asks the publish hook for wills too, also after a restart, and stands a hook that throws - attack JS-02", async () => {
   const asked: string[] = [];
@@ -139,6 +170,34 @@ test("asks the publish hook for wills too, also after a restart, and stands a ho
   assert.deepEqual((await resume(broker, "watcher")).words, ["CONNACK 0x00 present=1"]);
   assert.deepEqual(asked, ["no u no", "throw u throw", "yes u yes", "later u no"]);
   assert.equal(broker.counters.willsPublished, 0);
+});
+
+test("tells the application how a hook failed, and the client only that it did - attack JS-02", async () => {
+  const error = new Error("no connection to db://user:canary@host");
+  const broker = await MemoryBroker.start({
+    hooks: {
+      connect: ({ clientId }) => (clientId === "a" ? Promise.reject(error) : undefined),
+      // What a program without types may throw.
+      publish: () => Promise.reject(Object.create(null) as Error),
+    },
+  });
+  const a = broker.client("a");
+  a.sendConnect();
+  const b = await clean(broker, "b");
+  b.sendPublish({ topicName: "t", qos: 1 });
+  await broker.settle();
+  for (const client of [a, b]) {
+    const [{ reasonCode, properties }] = client.take() as [Connack | Disconnect];
+    assert.equal(reasonCode, 0x80);
+    assert.equal(properties.reasonString, "a hook failed");
+    assert.equal(client.isClosed, true);
+  }
+  const [first, second] = broker.eventsOf("hookFailed") as BrokerEvents["hookFailed"][];
+  assert.deepEqual(first, { remoteAddress: "memory:a", error });
+  assert.equal(second?.error.message, "what was thrown is no Error");
+  const told = [...broker.eventsOf("refused"), ...broker.eventsOf("disconnected")];
+  assert.equal(told.length, 2);
+  assert.doesNotMatch(JSON.stringify(told), /canary/);
 });
 
 test("tells who comes and goes", async () => {

@@ -8,7 +8,10 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { inspect } from "node:util";
+import { createPublish, PacketType } from "@heirloom/codec";
 import { createBroker, type Authentication, type Broker, type BrokerEvents } from "heirloom";
+import { createTestBroker } from "heirloom/testing";
+import { logTo } from "../dist/cli/log.js";
 import { connectTcp, newDirectory, ServerProcess } from "./support.ts";
 import { WireClient } from "./wire-client.ts";
 
@@ -117,6 +120,25 @@ describe("a secret", () => {
     ];
     printed.push(inspect(broker, { depth: null, showHidden: true }));
     for (const text of printed) assert.doesNotMatch(text, /canary/);
+  });
+
+  it("in what a hook throws is told to the application alone - attack AUTHN-14, attack JS-02", async (context) => {
+    const error = new Error("canary");
+    const broker = await createTestBroker({ hooks: { publish: () => Promise.reject(error) } });
+    context.after(() => broker.stop());
+    const heard = overheard(broker);
+    const lines: string[] = [];
+    logTo((line) => void lines.push(line), broker);
+    const failures: Error[] = [];
+    broker.on("hookFailed", (event) => void failures.push(event.error));
+    const client = new WireClient(broker.connect());
+    await client.connect();
+    client.send(createPublish({ topicName: "t" }));
+    const answer = await client.next();
+    assert.ok(answer !== "closed" && answer.type === PacketType.DISCONNECT);
+    assert.deepEqual(failures, [error]);
+    assert.deepEqual(lines, ["a hook failed: attached: Error"]);
+    for (const text of [...heard, inspect(answer)]) assert.doesNotMatch(text, /canary/);
   });
 
   it("is in nothing that the server prints - attack AUTHN-14, attack CFG-04", async (context) => {

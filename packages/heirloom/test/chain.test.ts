@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
+import { createPublish } from "@heirloom/codec";
 import type { Answer, Authentication } from "heirloom";
 import { createTestBroker, type TestBroker, type TestBrokerOptions } from "heirloom/testing";
 import { tryLogin, WireClient } from "./wire-client.ts";
@@ -59,6 +60,29 @@ describe("authenticators in order", () => {
       ["u", "a", claims],
     ]);
   });
+
+  for (const [who, options] of [
+    ["an authenticator", { authentication: [() => ({ account: "device" })] }],
+    ["a connect hook", { hooks: { connect: () => ({ account: "device" }) } }],
+  ] as const satisfies readonly (readonly [string, TestBrokerOptions])[]) {
+    it(`gives the user name of CONNECT nothing in rules when ${who} names the account alone - attack AUTHZ-03`, async (context) => {
+      const rules = [
+        { allow: "all", topics: ["admin"], users: ["admin"] },
+        { allow: "all", topics: ["of/%u"] },
+      ] as const;
+      const broker = await createTestBroker({ ...options, permissions: [{ rules }] });
+      context.after(() => broker.stop());
+      const client = new WireClient(broker.connect());
+      assert.equal(await client.connect({ username: "admin" }), 0);
+      const codes: unknown[] = [];
+      for (const [index, topicName] of ["admin", "of/admin", "of/device"].entries()) {
+        client.send(createPublish({ topicName, qos: 1, packetId: index + 1 }));
+        const ack = await client.next();
+        codes.push(ack !== "closed" && "reasonCode" in ack && ack.reasonCode);
+      }
+      assert.deepEqual(codes, [0x87, 0x87, 0x10]);
+    });
+  }
 
   it("lets the application's own hook refuse whom the list knows, not the other way round", async (context) => {
     const { broker } = await started(

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { PacketType, type Auth, type Packet } from "@heirloom/codec";
 import { NO_CLAIMS, type AuthStep, type ClientInfo, type Refusal } from "@heirloom/core";
-import { createTestBroker, type TestBroker } from "heirloom/testing";
+import { createTestBroker, type TestBroker, type TestBrokerOptions } from "heirloom/testing";
 import type { PasswordFile } from "../dist/identity/password-file.js";
 import { parsePasswordHash } from "../dist/identity/password-hash.js";
 import { preparePassword, ScramCredential } from "../dist/identity/scram-credential.js";
@@ -224,7 +224,7 @@ class ScramClient {
   }
 }
 
-async function scramBroker(context: TestContext): Promise<TestBroker> {
+async function scramBroker(context: TestContext, more: TestBrokerOptions = {}): Promise<TestBroker> {
   const file = join(await newDirectory(context), "passwords");
   const lines = await Promise.all(
     ["alice", "bob"].map(
@@ -234,6 +234,7 @@ async function scramBroker(context: TestContext): Promise<TestBroker> {
   await writeFile(file, lines.join(""), { mode: 0o600 });
   const broker = await createTestBroker({
     authentication: [{ scram: { passwordFile: file } }, { passwordFile: file }],
+    ...more,
   });
   context.after(() => broker.stop());
   return broker;
@@ -298,6 +299,31 @@ describe("SCRAM-SHA-256 over MQTT 5.0", () => {
     client.send(auth(0x18, wrong.final(authenticationData(await client.next())).message));
     assert.notEqual(await client.disconnected(), 0);
     assert.equal(broker.counters.authenticationFailures, 1);
+  });
+
+  it("lets nobody in whose files were read anew while the application thought about it - attack AUTHN-10", async (context) => {
+    let goOn: (() => void) | undefined;
+    let onAsked: (() => void) | undefined;
+    const asked = new Promise<void>((resolve) => (onAsked = resolve));
+    const thinking = new Promise<void>((resolve) => (goOn = resolve));
+    const connect = (): Promise<void> => {
+      onAsked?.();
+      return thinking;
+    };
+    const broker = await scramBroker(context, { hooks: { connect } });
+    const client = new WireClient(broker.connect());
+    const scram = new ScramClient("alice", "of alice");
+    const properties = { authenticationMethod: "SCRAM-SHA-256", authenticationData: scram.first };
+    client.send(connectPacket(5, { properties }));
+    client.send(auth(0x18, scram.final(authenticationData(await client.next())).message));
+    await asked;
+    await broker.reload();
+    goOn?.();
+    const connack = await client.next();
+    assert.ok(connack !== "closed" && connack.type === PacketType.CONNACK);
+    assert.equal(connack.reasonCode, 0x88);
+    // Who comes again is looked up in the files of now.
+    await connectScram(new WireClient(broker.connect()), scram);
   });
 
   it("has the same users for passwords that are sent", async (context) => {

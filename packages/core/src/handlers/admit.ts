@@ -20,7 +20,8 @@ export interface Fault {
 
 /** The client, with what authentication says of it. */
 export function identified(client: ClientInfo, admission: Admission | undefined | void): ClientInfo {
-  const username = admission?.username ?? client.username;
+  // Beside an account that was named, the user name of CONNECT is one that nobody checked.
+  const username = admission?.username ?? admission?.account ?? client.username;
   return {
     ...client,
     username,
@@ -49,6 +50,8 @@ export function admit(
   properties: ConnackProperties = {},
 ): Promise<void> | void {
   const { rules } = parts.context;
+  // Noted before anybody is asked: the account may be removed meanwhile.
+  connection.account = client.account;
   const unjudged = rules?.identityFault(client);
   if (unjudged !== undefined) {
     connection.refuse(ReasonCode.NOT_AUTHORIZED, unjudged);

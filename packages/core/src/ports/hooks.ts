@@ -49,7 +49,7 @@ export interface Refusal {
 
 /** What is known of a client that may come in. */
 export interface Admission {
-  /** Another user name than that of CONNECT. */
+  /** The user name that was shown to be the client's. Default: `account`, else that of CONNECT. */
   readonly username?: string;
   /** Who it is. Default: `username`, else the user name of CONNECT. */
   readonly account?: string;

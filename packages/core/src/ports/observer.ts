@@ -12,6 +12,8 @@ export interface BrokerEvents {
   refused: { readonly remoteAddress: string; readonly reasonCode: number; readonly reason: string };
   /** The decoder failed on a packet by a fault of its own; its connection ended. The bytes are in `Broker.failedInputs`. */
   decoderFailed: { readonly remoteAddress: string; readonly error: Error };
+  /** A hook threw while a packet was handled; its connection ended. The client is told only that. The error is as thrown. */
+  hookFailed: { readonly remoteAddress: string; readonly error: Error };
   subscribed: { readonly client: ClientInfo; readonly topicFilter: string; readonly qos: number };
   /** By UNSUBSCRIBE, or because the permissions do not allow it any more. */
   unsubscribed: { readonly client: ClientInfo; readonly topicFilter: string };

@@ -49,7 +49,7 @@ export function logTo(print: (line: string) => void, broker: Broker): void {
   logDiscards(print, broker);
 }
 
-/** Who was not let in, and who was sent away: at most a line a minute of each kind and address. */
+/** Who was not let in, who was sent away, and on whom a hook failed: at most a line a minute of each kind and address. */
 function logClients(print: (line: string) => void, broker: Broker): void {
   const limit = new LineLimit(print, () => performance.now());
   broker.on("refused", ({ remoteAddress, reasonCode, reason }) => {
@@ -60,6 +60,10 @@ function logClients(print: (line: string) => void, broker: Broker): void {
       addressOf(remoteAddress),
       `refused: ${remoteAddress}: ${reason} (${hex(reasonCode)})`,
     );
+  });
+  broker.on("hookFailed", ({ remoteAddress, error }) => {
+    // Its message may have anything in it, such as the address of a database with the password.
+    limit.line("hook failed", addressOf(remoteAddress), `a hook failed: ${remoteAddress}: ${error.name}`);
   });
   broker.on("disconnected", ({ client, reasonCode, reason }) => {
     if (reasonCode < 0x80 || USUAL_ENDS.has(reasonCode)) return;

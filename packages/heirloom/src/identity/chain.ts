@@ -85,9 +85,13 @@ export class Chain {
             const answer = await exchange.step(data, packet);
             // A client that shows again who it is was let in before.
             if (answer.outcome !== "success" || connect === undefined) return answer;
+            const generation = this.#generation;
             const known = await this.#askApplication(connect, client, answer);
             connect = undefined;
-            return isRefusal(known) ? { outcome: "refuse", ...known } : { ...answer, ...known };
+            if (isRefusal(known)) return { outcome: "refuse", ...known };
+            // An exchange cannot be had twice: the client has to come again.
+            if (generation !== this.#generation) return { outcome: "refuse", ...UNAVAILABLE };
+            return { ...answer, ...known };
           },
         };
       },
@@ -179,9 +183,9 @@ export class Chain {
   }
 }
 
-/** The client as it is known now. */
+/** The client as it is known now, as the core will see it. */
 function identified(client: ClientInfo, known: Admission): ClientInfo {
-  const username = known.username ?? client.username;
+  const username = known.username ?? known.account ?? client.username;
   return { ...client, username, account: known.account ?? username, claims: known.claims ?? NO_CLAIMS };
 }
 
