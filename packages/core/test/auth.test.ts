@@ -174,6 +174,25 @@ test("AUTH out of its place is 0x82: without a method, with another one, or with
   }
 });
 
+test("a method that throws when it is begun ends the connection, and nothing else - attack JS-02", async () => {
+  let isBroken = true;
+  const method: AuthMethod = {
+    start: () => {
+      if (isBroken) throw new Error("no database");
+      return { step: () => ({ outcome: "success" }) };
+    },
+  };
+  const broker = await MemoryBroker.start({ hooks: { authMethods: new Map([["ask", method]]) } });
+  const refused = broker.client("refused");
+  assert.deepEqual(await refused.connect(CONNECT), ["CONNACK 0x80 present=0"]);
+  isBroken = false;
+  const client = broker.client("c");
+  assert.deepEqual(await client.connect(CONNECT), ["CONNACK 0x00 present=0 method=ask"]);
+  isBroken = true;
+  assert.deepEqual([await auth(broker, client, 0x19), client.isClosed], [["DISCONNECT 0x80"], true]);
+  assert.equal(broker.eventsOf("hookFailed").length, 2);
+});
+
 test("re-authentication as another account ends the connection with 0x87 - attack STATE-09", async () => {
   let username = "first";
   const changing: AuthMethod = { start: () => ({ step: () => ({ outcome: "success", username }) }) };

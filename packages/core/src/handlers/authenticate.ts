@@ -16,7 +16,7 @@ export function authenticate(
   client: ClientInfo,
   method: string,
 ): Promise<void> | void {
-  const exchange = parts.context.hooks.authMethods?.get(method)?.start(client);
+  const exchange = begin(parts, method, client);
   if (exchange === undefined) {
     // 5.0 [MQTT-4.12.0-1]
     connection.refuse(
@@ -49,7 +49,7 @@ export function handleAuth(parts: Parts, connection: Connection, auth: Auth): Pr
       connection.fail(ReasonCode.PROTOCOL_ERROR, "AUTH 0x19 while authentication is under way");
       return;
     }
-    exchange = parts.context.hooks.authMethods?.get(authMethod)?.start(client);
+    exchange = begin(parts, authMethod, client);
     connection.authExchange = exchange;
     connection.authentication?.begin(false);
   }
@@ -66,6 +66,16 @@ export function handleAuth(parts: Parts, connection: Connection, auth: Auth): Pr
     return;
   }
   return step(parts, connection, exchange, auth);
+}
+
+/** @returns `undefined` when the method is not offered. What it throws comes with the first step, as if that had failed. */
+function begin(parts: Parts, method: string, client: ClientInfo): AuthExchange | undefined {
+  try {
+    return parts.context.hooks.authMethods?.get(method)?.start(client);
+  } catch (error) {
+    const failure = error instanceof Error ? error : new Error(String(error));
+    return { step: () => Promise.reject(failure) };
+  }
 }
 
 async function step(
