@@ -76,9 +76,10 @@ export class PacketIntake {
 
   /** The client was accepted: from now on its packets may have their ordinary size. */
   accepted(): void {
-    const { context, listener } = this.#host;
+    const { context, listener, transport } = this.#host;
     this.#reader.maximumControlSize = context.limits.maximumControlSize;
     this.#reader.maximumPacketSize = listener.maximumPacketSize ?? context.limits.maximumPacketSize;
+    transport.accepted?.();
   }
 
   /** The connection ended: nothing more is read. */

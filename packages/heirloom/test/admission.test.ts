@@ -157,6 +157,20 @@ describe("Admission on a listener", () => {
     assert.equal(broker.counters.connectionsRefusedByAddress, 1);
   });
 
+  it("counts an IPv4 address that a proxy writes as IPv6 as what it is - attack CONN-03", async (context) => {
+    const proxyProtocol = { trustedSources: ["127.0.0.1"] };
+    const broker = await running(context, {
+      listeners: [{ host: "127.0.0.1", port: 0, proxyProtocol, connectionsPerAddress: 1 }],
+    });
+    const port = broker.listeners[0]?.port ?? 0;
+    assert.equal(await answerTo(context, port, "203.0.113.1"), 0x20);
+    assert.equal(await answerTo(context, port, "::ffff:203.0.113.1"), undefined);
+    assert.equal(await answerTo(context, port, "::ffff:cb00:7101"), undefined);
+    assert.equal(await answerTo(context, port, "::ffff:cb00:7102"), 0x20);
+    assert.equal(await answerTo(context, port, "203.0.113.2"), undefined);
+    assert.equal(broker.counters.connectionsRefusedByAddress, 3);
+  });
+
   it("counts for itself when it has limits of its own", async (context) => {
     const broker = await running(context, {
       connectionsPerAddress: 1,
@@ -193,7 +207,8 @@ async function firstByte(socket: Socket): Promise<number | undefined> {
 async function answerTo(context: TestContext, port: number, address: string): Promise<number | undefined> {
   const socket = connect(port, "127.0.0.1");
   context.after(() => socket.destroy());
-  socket.write(`PROXY TCP4 ${address} 127.0.0.1 40000 1883\r\n`);
+  const [protocol, own] = address.includes(":") ? ["TCP6", "::1"] : ["TCP4", "127.0.0.1"];
+  socket.write(`PROXY ${protocol} ${address} ${own} 40000 1883\r\n`);
   socket.write(CONNECT);
   return firstByte(socket);
 }

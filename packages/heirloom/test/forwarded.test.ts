@@ -24,6 +24,7 @@ describe("forwardedAddress", () => {
       "2001:db8:ffff::1",
     ],
     ["reads IPv4 in IPv6", "::ffff:10.0.0.1", "::ffff:203.0.113.9", "203.0.113.9"],
+    ["reads IPv4 in the digits of IPv6", "[::ffff:a00:1]:5", "[::ffff:cb00:7109]:80", "203.0.113.9"],
     ["takes the first proxy when all are trusted", "10.0.0.1:5", "10.0.0.3, 10.0.0.2", "10.0.0.3"],
   ] as const) {
     it(`${name} - attack PROXY-03`, () => {

@@ -102,6 +102,31 @@ describe("Guessing", () => {
     assert.equal(attacker.counters.authenticationFailures, 200);
   });
 
+  it("never locks out the clients of a Unix socket for what one of them does - attack AUTHN-06", () => {
+    const attacker = new Attacker();
+    for (let count = 0; count < 100; count++) {
+      assert.equal(attacker.guess("unix:/run/mqtt.sock", `u${count}`), undefined);
+    }
+    assert.equal(attacker.guessing.isBanned("unix:/run/mqtt.sock"), false);
+    for (let count = 0; count < 100; count++) {
+      attacker.guess("unix:/run/mqtt.sock", "alice");
+      // A guesser has to wait, the longer the more it tries; and so a minute at most has everybody else.
+      attacker.nowMs += 59_000;
+    }
+    assert.equal(attacker.counters.bansActive, 0);
+    attacker.nowMs += 1_000;
+    assert.equal(attacker.guessing.refusal("unix:/run/mqtt.sock", "alice"), undefined);
+  });
+
+  it("makes who guesses over a Unix socket wait as well - attack AUTHN-06", () => {
+    const attacker = new Attacker();
+    const guess = (): number | undefined => attacker.guess("unix:/run/mqtt.sock", "alice");
+    assert.deepEqual([guess(), guess(), guess(), guess()], [undefined, undefined, undefined, 0x9f]);
+    attacker.nowMs += 1_000;
+    assert.equal(guess(), undefined);
+    assert.equal(guess(), 0x9f);
+  });
+
   it("remembers a bounded number of attackers, and counts their bans right", () => {
     const attacker = new Attacker({ failuresPerUser: 1, failuresPerSource: 1 });
     for (let count = 0; count < 25_000; count++) {

@@ -22,6 +22,7 @@ function v2(command: string, family: string, rest: string, length = rest.length 
 
 const TCP4 = "cb007109c0000201c824075b";
 const TCP6 = `20010db8${"00".repeat(11)}0120010db8${"00".repeat(11)}02c824075b`;
+const MAPPED = `${"00".repeat(10)}ffffcb007109${"00".repeat(10)}ffffc0000201c824075b`;
 
 function header(length: number, source?: string): ProxyHeader {
   return { outcome: "header", length, source };
@@ -31,10 +32,22 @@ describe("parseProxyHeader", () => {
   for (const [name, bytes, source] of [
     ["TCP4", v1("PROXY TCP4 203.0.113.9 192.0.2.1 51236 1883\r\n"), "203.0.113.9:51236"],
     ["TCP6", v1("PROXY TCP6 2001:db8::1 2001:db8::2 51236 1883\r\n"), "[2001:db8::1]:51236"],
+    [
+      "TCP6 of IPv4",
+      v1("PROXY TCP6 ::ffff:203.0.113.9 ::ffff:192.0.2.1 51236 1883\r\n"),
+      "203.0.113.9:51236",
+    ],
+    ["TCP6 of IPv4 in digits", v1("PROXY TCP6 ::FFFF:cb00:7109 ::1 51236 1883\r\n"), "203.0.113.9:51236"],
+    [
+      "TCP6 of IPv4, all groups",
+      v1("PROXY TCP6 0:0:0:0:0:ffff:cb00:7109 ::1 51236 1883\r\n"),
+      "203.0.113.9:51236",
+    ],
     ["UNKNOWN alone", v1("PROXY UNKNOWN\r\n"), undefined],
     ["UNKNOWN with anything", v1("PROXY UNKNOWN ffff:f::ffff what ever 1 2\r\n"), undefined],
     ["TCP4", v2("21", "11", TCP4), "203.0.113.9:51236"],
     ["TCP6", v2("21", "21", TCP6), "[2001:db8::1]:51236"],
+    ["TCP6 of IPv4", v2("21", "21", MAPPED), "203.0.113.9:51236"],
     ["TCP4 with TLVs", v2("21", "11", `${TCP4}0400020000ee0000`), "203.0.113.9:51236"],
     ["LOCAL", v2("20", "00", ""), undefined],
     ["LOCAL with what is to be skipped", v2("20", "00", "ff".repeat(100)), undefined],

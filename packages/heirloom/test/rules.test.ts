@@ -6,6 +6,7 @@ import type { QoS } from "@heirloom/codec";
 import { topicMatchesFilter } from "@heirloom/core";
 import fc from "fast-check";
 import type { PermissionAction, RuleOptions } from "heirloom";
+import { hostAndPort } from "../dist/transports/transport.js";
 import { ruleSet, someone } from "./permissions-support.js";
 
 const ANNA = someone({ username: "anna" });
@@ -206,6 +207,8 @@ describe("RuleSet", () => {
       "10.1.2.3:5",
       "::ffff:10.1.2.3",
       "[::ffff:10.1.2.3]:5",
+      "[::ffff:a01:203]:5",
+      hostAndPort("::ffff:a01:203", 5),
       "[fd00::1]:5",
       "fd00::1",
     ]) {

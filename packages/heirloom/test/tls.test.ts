@@ -3,9 +3,11 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { copyFile, readFile, writeFile } from "node:fs/promises";
+import type { Socket } from "node:net";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { connect, type ConnectionOptions, type TLSSocket } from "node:tls";
+import type { Limits } from "@heirloom/core";
 import type { ListenerOptions, TlsOptions } from "heirloom";
 import { WebSocket } from "ws";
 import type { Finding } from "../dist/config/findings.js";
@@ -28,12 +30,16 @@ interface Listening {
 async function listening(
   context: TestContext,
   tls: TlsOptions,
-  options: ListenerOptions & { connectTimeoutMs?: number } = {},
+  options: ListenerOptions & Partial<Pick<Limits, "connectTimeoutMs" | "pendingConnections">> = {},
 ): Promise<Listening> {
-  const { connectTimeoutMs = 10_000, ...rest } = options;
+  const { connectTimeoutMs = 10_000, pendingConnections = 1_000, ...rest } = options;
   const accepting = new Accepting();
   const listeners = [{ port: 0, host: "127.0.0.1", tls, ...rest }];
-  const [settings] = resolveSettings({ listeners, limits: { connectTimeoutMs } }, false, []).listeners;
+  const [settings] = resolveSettings(
+    { listeners, limits: { connectTimeoutMs, pendingConnections } },
+    false,
+    [],
+  ).listeners;
   assert.ok(settings !== undefined);
   const listen = settings.transport === "tcp" ? listenTcp : listenWebSocket;
   const listener = await listen(settings, accepting);
@@ -62,6 +68,14 @@ async function connected(
   const socket = await client(context, listener, options);
   await once(socket, "secureConnect");
   return { socket, connection: await accepting.next() };
+}
+
+/** Begins a handshake, which takes its place, and leaves it there. */
+async function stall(context: TestContext, { listener }: Listening): Promise<Socket> {
+  const socket = await connectTcp(context, listener.port);
+  // The beginning of a ClientHello.
+  await new Promise((resolve) => socket.write(Buffer.from("160301", "hex"), resolve));
+  return socket;
 }
 
 /** Makes the broker look at its connections over TLS when the test says so, which it does at times of its own. */
@@ -473,7 +487,7 @@ describe("the files of TLS", () => {
 describe("handshakes", () => {
   it("that are never finished end at the deadline, and the others wait for their turn - attack TLS-01", async (context) => {
     const tls = await listening(context, { ...SERVER, handshakes: 3 }, { connectTimeoutMs: 400 });
-    const stalled = await Promise.all([1, 2, 3].map(() => connectTcp(context, tls.listener.port)));
+    const stalled = await Promise.all([1, 2, 3].map(() => stall(context, tls)));
     const last = await client(context, tls.listener);
     const closed = stalled.map((socket) => readAll(socket));
     // Its turn comes when the stalled ones are ended, and its own time is over at nearly the same moment: either is right.
@@ -489,12 +503,54 @@ describe("handshakes", () => {
 
   it("begin in the order in which connections came when there is room again - attack TLS-01", async (context) => {
     const tls = await listening(context, { ...SERVER, handshakes: 1 });
-    const stalled = await connectTcp(context, tls.listener.port);
+    const stalled = await stall(context, tls);
     const waiting = await client(context, tls.listener);
     const secured = once(waiting, "secureConnect");
     stalled.destroy();
     await secured;
     await tls.accepting.next();
+  });
+
+  it("take no place before their first byte - attack TLS-01", async (context) => {
+    const tls = await listening(context, { ...SERVER, handshakes: 1 });
+    await connectTcp(context, tls.listener.port);
+    await connectTcp(context, tls.listener.port);
+    await connected(context, tls);
+    assert.deepEqual(tls.accepting.refusals, []);
+  });
+
+  it("that do not begin end at the deadline all the same - attack TLS-01", async (context) => {
+    const tls = await listening(context, SERVER, { connectTimeoutMs: 100 });
+    await readAll(await connectTcp(context, tls.listener.port));
+    assert.deepEqual(tls.accepting.refusals, ["no complete CONNECT within the time allowed"]);
+  });
+
+  it("that do not begin count among those on their way in, and end with their peer - attack TLS-01", async (context) => {
+    const tls = await listening(context, { ...SERVER, handshakes: 1 }, { pendingConnections: 1 });
+    const closed = readAll(await connectTcp(context, tls.listener.port));
+    const second = await connectTcp(context, tls.listener.port);
+    await closed;
+    assert.equal(tls.accepting.droppedCount, 1);
+    second.end();
+    assert.deepEqual(await tls.accepting.untilRefused(2), [
+      "too many connections are on their way in",
+      "closed by the peer before CONNECT",
+    ]);
+  });
+
+  it("that were begun and stall give way while others wait, the oldest first - attack TLS-01", async (context) => {
+    const tls = await listening(context, { ...SERVER, handshakes: 2 }, { connectTimeoutMs: 60_000 });
+    const first = await stall(context, tls);
+    const second = await stall(context, tls);
+    const closed = readAll(first);
+    await connected(context, tls);
+    await closed;
+    assert.equal(tls.accepting.droppedCount, 1);
+    assert.match(
+      tls.accepting.refusals.join(),
+      /^TLS: a handshake that does not come to an end while others wait$/,
+    );
+    assert.equal(second.destroyed, false);
   });
 
   it("count for the deadline of CONNECT - attack CONN-01", async (context) => {

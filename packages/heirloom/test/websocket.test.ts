@@ -4,13 +4,14 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { request } from "node:http";
 import { describe, it, type TestContext } from "node:test";
-import { WebSocket } from "ws";
+import { createWebSocketStream, WebSocket } from "ws";
 import type { Limits } from "@heirloom/core";
-import type { ListenerOptions } from "heirloom";
+import { createBroker, type ListenerOptions } from "heirloom";
 import { resolveSettings } from "../dist/config/settings.js";
 import type { Listener } from "../dist/transports/transport.js";
 import { listenWebSocket } from "../dist/transports/websocket.js";
 import { Accepting, connectTcp, readAll, type NotingConnection } from "./support.ts";
+import { WireClient } from "./wire-client.ts";
 
 async function listening(
   context: TestContext,
@@ -165,6 +166,41 @@ describe("listenWebSocket", () => {
     socket.on("error", () => undefined);
     socket.send(Buffer.alloc(10_000), { fin: false });
     await once(socket, "close");
+  });
+
+  it("collects no more than CONNECT may take of any message until the client is accepted - attack MEM-01", async (context) => {
+    const { listener, accepting } = await listening(context, {}, { maximumConnectSize: 1_000 });
+    const socket = new WebSocket(listener.url, "mqtt");
+    context.after(() => socket.terminate());
+    await once(socket, "open");
+    const connection = await accepting.next();
+    socket.on("error", () => undefined);
+    // What begins a CONNECT, in as many frames and bytes as it likes.
+    for (let count = 1; count <= 1_000; count++) socket.send(Buffer.of(0x10));
+    await connection.until(() => connection.received.length === 1_000);
+    socket.send(Buffer.alloc(10_000), { fin: false });
+    await once(socket, "close");
+    assert.deepEqual(connection.closes, [new Error("a message that is larger than CONNECT may be")]);
+    assert.equal(connection.received.length, 1_000);
+  });
+
+  it("takes messages of any size from a client that was accepted", async (context) => {
+    const broker = await createBroker({
+      store: "memory",
+      listeners: [{ transport: "websocket", port: 0 }],
+      limits: { maximumConnectSize: 1_000 },
+    });
+    context.after(() => broker.stop());
+    const received = new Promise<number>((resolve) => {
+      void broker.subscribe("a", ({ payload }) => resolve(payload.length));
+    });
+    const socket = new WebSocket(broker.listeners[0]?.url ?? "", "mqtt");
+    const client = new WireClient(createWebSocketStream(socket));
+    context.after(() => socket.terminate());
+    assert.equal(await client.connect(), 0);
+    // PUBLISH to "a".
+    socket.send(Buffer.concat([Buffer.from("30a48d0600016100", "hex"), Buffer.alloc(100_000)]));
+    assert.equal(await received, 100_000);
   });
 
   it("refuses more headers than are read, and headers of WebSocket that are crafted - attack WS-04", async (context) => {

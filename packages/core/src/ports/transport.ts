@@ -38,6 +38,9 @@ export interface Transport {
   /** Stops (true) or goes on (false) with reading from the peer. */
   pause(paused: boolean): void;
 
+  /** The client was accepted: what it sends may have its ordinary size. Before, a transport need not collect more than CONNECT takes. */
+  accepted?(): void;
+
   /** Bytes given to `write` that the operating system has not taken yet. */
   readonly bufferedBytes: number;
 

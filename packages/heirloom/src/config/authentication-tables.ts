@@ -177,13 +177,15 @@ export const LOGIN_LIMIT_OPTIONS: OptionTable<LoginLimits> = {
     3,
     DEFAULT_LOGIN_LIMITS.failuresPerUser,
     "Wrong passwords for one user name from one address, after which that user name is refused from there with 0x8A. " +
-      "From the third on, the next try has to wait: one second, then two, four, up to a minute (0x9F).",
+      "From the third on, the next try has to wait: one second, then two, four, up to a minute (0x9F). " +
+      "Over a Unix socket, where nobody has an address, the next try only has to wait.",
   ),
   failuresPerSource: number(
     "failuresPerSource",
     3,
     DEFAULT_LOGIN_LIMITS.failuresPerSource,
-    "Wrong passwords from one address (of IPv6: from one /64), after which all clients from there are refused with 0x8A.",
+    "Wrong passwords from one address (of IPv6: from one /64), after which all clients from there are refused with 0x8A. " +
+      "Not counted over a Unix socket.",
   ),
   banMs: {
     name: "banFor",

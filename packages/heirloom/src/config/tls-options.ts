@@ -151,6 +151,7 @@ export const TLS_OPTIONS: OptionTable<TlsOptions> = {
     name: "handshakes",
     kind: count({ minimum: 1, maximum: MAXIMUM.u16 }),
     default: String(DEFAULT_TLS_HANDSHAKES),
-    description: "TLS handshakes at the same time; further connections wait for their turn.",
+    description:
+      "TLS handshakes at the same time; further connections wait for their turn. One that takes longer than two seconds gives way to those that wait.",
   },
 };

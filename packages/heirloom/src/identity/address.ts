@@ -6,9 +6,18 @@ import { BlockList, isIP, isIPv4 } from "node:net";
 export function addressOf(remoteAddress: string): string {
   const bracketed = /^\[([^\]]+)\](?::\d+)?$/.exec(remoteAddress)?.[1];
   const plain = bracketed ?? /^([^:]+):\d+$/.exec(remoteAddress)?.[1] ?? remoteAddress;
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(plain)?.[1];
-  const address = mapped ?? plain;
+  const address = withoutMapping(plain);
   return isIP(address) === 0 ? remoteAddress : address;
+}
+
+/** IPv4 for an address of IPv4 that is written as IPv6 (`::ffff:`), in dots or in digits; any other text as it is. */
+export function withoutMapping(address: string): string {
+  if (isIP(address) !== 6) return address;
+  const [plain = ""] = address.split("%");
+  const groups = groupsOf(plain);
+  const [high = 0, low = 0] = groups.slice(6).map((group) => Number.parseInt(group, 16));
+  const isMapped = groups.slice(0, 6).join(":") === "0:0:0:0:0:ffff";
+  return isMapped ? [high >> 8, high & 255, low >> 8, low & 255].join(".") : address;
 }
 
 /** What one attacker has for nothing: an IPv4 address, or the 64 bits of an IPv6 network. */

@@ -1,7 +1,8 @@
 // Against guessing passwords: a wrong one costs its source time, more and more, and in the end a ban.
 //
 // Two counts: of a user name as tried from one source (an IPv4 address or an IPv6 /64), and of a source over all user names.
-// There is none of a user name over all sources: then anybody could lock anybody out.
+// There is none of a user name over all sources: then anybody could lock anybody out. All clients of a Unix socket have one
+// address: there, nobody is banned for what others did, and a user name only has to wait.
 
 import { ReasonCode } from "@heirloom/codec";
 import type { Refusal } from "@heirloom/core";
@@ -25,6 +26,9 @@ const FIRST_DELAY_MS = 1_000;
 const MAXIMUM_DELAY_MS = 60_000;
 /** Sources and pairs that are remembered; beyond them the one that failed longest ago is forgotten. */
 const MAXIMUM_ENTRIES = 20_000;
+
+/** Begins the address of a client that came over one; the mode of the socket says who may. */
+const UNIX_SOCKET = "unix:";
 
 const SLOW_DOWN: Refusal = {
   reasonCode: ReasonCode.CONNECTION_RATE_EXCEEDED,
@@ -79,8 +83,9 @@ export class Guessing {
     if (this.#trusted.has(remoteAddress)) return;
     const source = sourceOf(remoteAddress);
     const { failuresPerSource, failuresPerUser } = this.#options;
-    this.#count(this.#sources, source, failuresPerSource, false);
-    this.#count(this.#pairs, pairOf(source, username), failuresPerUser, true);
+    const isShared = source.startsWith(UNIX_SOCKET);
+    if (!isShared) this.#count(this.#sources, source, failuresPerSource, false);
+    this.#count(this.#pairs, pairOf(source, username), isShared ? Infinity : failuresPerUser, true);
   }
 
   /**

@@ -57,6 +57,13 @@ export class Arrival {
     return true;
   }
 
+  /** Closes the connection, so that there is room for others. */
+  giveWay(reason: string): void {
+    this.refuse(ReasonCode.QUOTA_EXCEEDED, reason);
+    this.socket.destroy();
+    this.#host.dropped();
+  }
+
   /** Closes the connection, also when it has got in, for what `stream`, its encrypted one, was made to read. */
   flooded(stream: Socket, reason: string): void {
     this.#host.flooded();

@@ -153,9 +153,7 @@ class Arrivals {
   #dropOldest(): void {
     for (const oldest of this.#arrivals) {
       this.#arrivals.delete(oldest);
-      oldest.refuse(ReasonCode.QUOTA_EXCEEDED, "too many connections are on their way in");
-      oldest.socket.destroy();
-      this.#host.dropped();
+      oldest.giveWay("too many connections are on their way in");
       return;
     }
   }

@@ -1,7 +1,9 @@
-// TLS handshakes on the server's side: so many at once, the others in the order in which they came.
+// TLS handshakes on the server's side: so many at once, the others in the order in which they came. Who says nothing takes no
+// place, and who takes too long gives way.
 // RFC 8446, RFC 5246; ALPN: RFC 7301; SNI: RFC 6066 section 3.
 
 import type { Socket } from "node:net";
+import { performance } from "node:perf_hooks";
 import { createServer, type SecureContext, type Server, type TLSSocket } from "node:tls";
 import { ReasonCode } from "@heirloom/codec";
 import { DEFAULT_TLS_HANDSHAKES, type TlsOptions } from "../config/tls-options.ts";
@@ -14,6 +16,14 @@ import type { TlsMaterial } from "./tls-files.ts";
 /** Connections that wait for their handshake at most. Nobody is known of them, and each has a deadline. */
 const MOST_WAITING = 4_096;
 
+/** Milliseconds that a handshake has for certain. After that it goes on only while no other one waits. */
+const CERTAIN_MS = 2_000;
+
+interface Handshake {
+  readonly arrival: Arrival;
+  readonly begunMs: number;
+}
+
 /** What to do with a connection whose handshake was good. */
 export type Secured = (arrival: Arrival, stream: TLSSocket) => void;
 
@@ -22,11 +32,12 @@ export class TlsGate {
   readonly #server: Server;
   readonly #secured: Secured;
   #serverNames: ReadonlyMap<string, SecureContext>;
-  /** Handshakes that are under way, by what their socket can be recognised by. */
-  readonly #underWay = new Map<string, Arrival>();
+  /** Handshakes that are under way, the oldest first, by what their socket can be recognised by. */
+  readonly #underWay = new Map<string, Handshake>();
   readonly #waiting = new Set<Arrival>();
   readonly #recordWatch = new RecordWatch();
-  #handshakes = 0;
+  /** Set while one waits: when the oldest handshake gives way. */
+  #timer: NodeJS.Timeout | undefined;
 
   /** @param protocol what the clients speak inside, by its name in ALPN. */
   constructor(tls: TlsOptions, material: TlsMaterial, protocol: "mqtt" | "http/1.1", secured: Secured) {
@@ -52,16 +63,32 @@ export class TlsGate {
     this.#serverNames = material.serverNames;
   }
 
-  /** Begins the handshake, now or when it is its turn. */
+  /** Begins the handshake when its first byte has come, or when it is its turn after that. */
   handshake(arrival: Arrival): void {
-    if (this.#handshakes < (this.#tls.handshakes ?? DEFAULT_TLS_HANDSHAKES)) {
+    const { socket } = arrival;
+    // The bytes stay where they are: the encrypted stream begins with what its socket has.
+    const came = (): void => {
+      if (socket.readableLength === 0) return;
+      socket.off("readable", came);
+      if (!arrival.isOver) this.#enqueue(arrival);
+    };
+    socket.on("readable", came);
+  }
+
+  #enqueue(arrival: Arrival): void {
+    if (!this.#isFull) {
       this.#begin(arrival);
     } else if (this.#waiting.size < MOST_WAITING) {
       this.#waiting.add(arrival);
       arrival.socket.once("close", () => this.#waiting.delete(arrival));
+      this.#endStalled();
     } else {
       arrival.fail(ReasonCode.CONNECTION_RATE_EXCEEDED, `${MOST_WAITING} connections wait for TLS already`);
     }
+  }
+
+  get #isFull(): boolean {
+    return this.#underWay.size >= (this.#tls.handshakes ?? DEFAULT_TLS_HANDSHAKES);
   }
 
   #begin(arrival: Arrival): void {
@@ -72,29 +99,48 @@ export class TlsGate {
       arrival.fail(ReasonCode.UNSPECIFIED_ERROR, "closed by the peer before CONNECT");
       return;
     }
-    this.#handshakes++;
-    this.#underWay.set(key, arrival);
+    this.#underWay.set(key, { arrival, begunMs: performance.now() });
     socket.once("close", () => this.#release(key, arrival));
     this.#server.emit("connection", socket);
   }
 
   /** The handshake is over, in one way or the other: the next one may begin. */
   #release(key: string, arrival: Arrival): void {
-    if (this.#underWay.get(key) !== arrival) return;
+    if (this.#underWay.get(key)?.arrival !== arrival) return;
     this.#underWay.delete(key);
-    this.#handshakes--;
     for (const next of this.#waiting) {
+      if (this.#isFull) return;
       this.#waiting.delete(next);
       this.#begin(next);
-      break;
     }
+  }
+
+  /** The oldest handshakes give way to those that wait, as soon as they have had their time. */
+  #endStalled(): void {
+    for (const [key, { arrival, begunMs }] of this.#underWay) {
+      if (this.#waiting.size === 0) return;
+      const restMs = begunMs + CERTAIN_MS - performance.now();
+      if (restMs > 0) {
+        if (this.#timer === undefined) {
+          this.#timer = setTimeout(() => this.#look(), Math.ceil(restMs)).unref();
+        }
+        return;
+      }
+      arrival.giveWay("TLS: a handshake that does not come to an end while others wait");
+      this.#release(key, arrival);
+    }
+  }
+
+  #look(): void {
+    this.#timer = undefined;
+    this.#endStalled();
   }
 
   #finished(stream: TLSSocket): void {
     // Nobody may listen yet, and an error that nobody listens to ends the process.
     stream.on("error", () => {});
     const key = keyOf(stream);
-    const arrival = key === undefined ? undefined : this.#underWay.get(key);
+    const arrival = key === undefined ? undefined : this.#underWay.get(key)?.arrival;
     if (key === undefined || arrival === undefined || arrival.isOver) {
       stream.destroy();
       return;
@@ -128,7 +174,7 @@ export class TlsGate {
 
   #failed(error: Error, stream: TLSSocket): void {
     const key = keyOf(stream);
-    const arrival = key === undefined ? undefined : this.#underWay.get(key);
+    const arrival = key === undefined ? undefined : this.#underWay.get(key)?.arrival;
     arrival?.fail(ReasonCode.UNSPECIFIED_ERROR, `TLS: ${systemCode(error) ?? error.message}`);
     stream.destroy();
   }

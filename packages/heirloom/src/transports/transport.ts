@@ -2,6 +2,7 @@
 
 import type { Socket } from "node:net";
 import type { ClientCertificate, Connection, Refusal, Transport } from "@heirloom/core";
+import { withoutMapping } from "../identity/address.ts";
 import type { Reloadable } from "../reload.ts";
 
 /** What a transport tells: bytes, that it has taken all, and that the peer or the network ended it. */
@@ -83,8 +84,8 @@ export function remoteAddressOf(socket: Socket): string {
   return hostAndPort(socket.remoteAddress, socket.remotePort);
 }
 
-/** Joins an address and a port. An IPv4 address in its IPv6 form (`::ffff:`) is written as IPv4. */
+/** Joins an address and a port. An IPv4 address in its IPv6 form is written as IPv4. */
 export function hostAndPort(address: string, port: number): string {
-  const plain = address.startsWith("::ffff:") ? address.slice("::ffff:".length) : address;
+  const plain = withoutMapping(address);
   return plain.includes(":") ? `[${plain}]:${port}` : `${plain}:${port}`;
 }

@@ -1,5 +1,6 @@
 // A transport over one WebSocket: MQTT in binary frames. MQTT 5.0 section 6, 3.1.1 section 6.
 
+import type { Socket } from "node:net";
 import type { ClientCertificate } from "@heirloom/core";
 import type { RawData, WebSocket } from "ws";
 import type { ConnectionInput, NewTransport, Peer } from "./transport.ts";
@@ -15,6 +16,8 @@ export class WebSocketTransport implements NewTransport {
   readonly #socket: WebSocket;
   #connection: ConnectionInput | undefined;
   #onClose: (() => void) | undefined;
+  /** Present until the client is accepted. */
+  #endLimit: (() => void) | undefined;
   #ended = false;
   #buffered = false;
 
@@ -31,6 +34,37 @@ export class WebSocketTransport implements NewTransport {
     this.#socket.on("message", (data: RawData, isBinary: boolean) => this.#received(data, isBinary));
     this.#socket.on("error", (error: Error) => this.#tellClosed(error));
     this.#socket.on("close", () => this.#closed());
+  }
+
+  /**
+   * `ws` collects a message whole before it hands it on, and counts for nobody. Until the client is accepted nobody is known,
+   * and the peer may not send more at once than a CONNECT may take.
+   *
+   * @param stream what the WebSocket reads from.
+   */
+  limitUntilAccepted(stream: Socket, mostBytes: number): void {
+    const socket = this.#socket;
+    let before = stream.bytesRead;
+    const check = (): void => {
+      if (stream.bytesRead - before <= mostBytes) return;
+      this.lost(new Error("a message that is larger than CONNECT may be"));
+      socket.terminate();
+    };
+    const handedOn = (): void => {
+      before = stream.bytesRead;
+    };
+    // `ws` listens to the stream already: what a chunk brings to an end is handed on before the chunk is counted.
+    stream.on("data", check);
+    socket.on("message", handedOn);
+    this.#endLimit = () => {
+      stream.off("data", check);
+      socket.off("message", handedOn);
+    };
+  }
+
+  accepted(): void {
+    this.#endLimit?.();
+    this.#endLimit = undefined;
   }
 
   get bufferedBytes(): number {

@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type Server, STATUS_CODES } from "n
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { ReasonCode } from "@heirloom/codec";
-import { type WebSocket, WebSocketServer } from "ws";
+import { WebSocketServer } from "ws";
 import type { ListenerSettings } from "../config/listener-settings.ts";
 import { Networks } from "../identity/address.ts";
 import { isLoopback } from "../loopback.ts";
@@ -103,8 +103,8 @@ class Upgrades {
     }
     if (!this.#admitForwarded(arrival, request)) return;
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      limitFirstMessage(request.socket, webSocket, this.#maximumConnectSize);
       const transport = new WebSocketTransport(webSocket, arrival.enter());
+      transport.limitUntilAccepted(request.socket, this.#maximumConnectSize);
       // `ws` says that a connection is lost, but not why.
       socket.on("error", (error: Error) => transport.lost(error));
       this.#host.accept(transport);
@@ -124,19 +124,6 @@ class Upgrades {
     if (refusal !== undefined) arrival.fail(refusal.reasonCode, refusal.reasonString ?? "refused");
     return refusal === undefined;
   }
-}
-
-/**
- * `ws` collects a message whole before it hands it on. Until the first one is there, which begins with CONNECT, nobody is
- * known, and the peer may not send more than a CONNECT may take.
- */
-function limitFirstMessage(socket: Socket, webSocket: WebSocket, mostBytes: number): void {
-  const before = socket.bytesRead;
-  const check = (): void => {
-    if (socket.bytesRead - before > mostBytes) webSocket.terminate();
-  };
-  socket.on("data", check);
-  webSocket.once("message", () => socket.off("data", check));
 }
 
 /**
