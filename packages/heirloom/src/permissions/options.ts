@@ -96,7 +96,7 @@ export type PermissionAnswer = "allow" | "deny" | "ignore";
 
 /**
  * A function of the application. For "receive" it has to answer at once: a promise is a refusal, and so is an error. The
- * answers for "receive" are kept until `broker.reload()`.
+ * answers for "receive" are kept until `broker.reload()`, and so is an "allow" given at once for the topic to which a client published last.
  */
 export type PermissionCheck = (request: PermissionRequest) => PermissionAnswer | Promise<PermissionAnswer>;
 
