@@ -139,6 +139,7 @@ describe("Purge", () => {
       [],
     );
     assert.deepEqual(new Map(await recordsOf(store, "retained")), values);
+    await store.close();
   });
 
   it("is done when its time cannot be noted", async (t) => {
@@ -151,6 +152,7 @@ describe("Purge", () => {
       await store.commit(batchOf((batch) => batch.put("session", "one", Buffer.of(1))));
       await untilOnly(directory, [canary], []);
     }
+    await store.close();
   });
 
   it("takes out what was replaced before LevelDB wrote it to a file", async (t) => {
@@ -219,6 +221,7 @@ describe("Purge", () => {
     await store.close();
     const next = await openStore(t, directory, { purgeAfterMs: Infinity });
     assert.equal((await recordsOf(next, "session")).length, commits);
+    await next.close();
   });
 
   it("begins with the first commit: until then what `open` found is read", async (t) => {

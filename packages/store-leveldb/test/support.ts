@@ -17,7 +17,8 @@ import { ClassicLevel } from "classic-level";
 /** A path for a data directory that does not exist yet. It is removed after the test. */
 export async function newDirectory(t: TestContext): Promise<string> {
   const parent = await mkdtemp(join(tmpdir(), "heirloom-store-"));
-  t.after(() => rm(parent, { recursive: true, force: true }));
+  // Before the store that is open there is closed: it may write meanwhile.
+  t.after(() => rm(parent, { recursive: true, force: true, maxRetries: 20 }));
   return join(parent, "data");
 }
 
